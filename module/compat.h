@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between kernels, and nothing else: the only file with version
+ * or feature tests. Each names the upstream change that it follows.
+ */
+#ifndef SETNSMON_COMPAT_H
+#define SETNSMON_COMPAT_H
+
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/kprobes.h>
+#include <linux/magic.h>
+#include <linux/ns_common.h>
+#include <linux/proc_ns.h>
+#include <linux/version.h>
+
+/*
+ * 5.11, d741bf41d7c7 "kprobes: Remove kretprobe hash": the instance no longer
+ * points to its kretprobe.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+static inline struct kretprobe *get_kretprobe(struct kretprobe_instance *ri)
+{
+	return ri->rp;
+}
+#endif
+
+/*
+ * 6.18, "ns: add ns_common->ns_type" and "ns: add a 64-bit id": the type moved
+ * from the operations into the namespace, which also got an id of its own.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define COMPAT_HAS_NS_IDS 1
+static inline u32 compat_ns_type(const struct ns_common *ns)
+{
+	return ns->ns_type;
+}
+
+static inline u64 compat_ns_id(const struct ns_common *ns)
+{
+	return ns->ns_id;
+}
+#else
+#define COMPAT_HAS_NS_IDS 0
+static inline u32 compat_ns_type(const struct ns_common *ns)
+{
+	return ns->ops->type;
+}
+
+static inline u64 compat_ns_id(const struct ns_common *ns)
+{
+	return 0;
+}
+#endif
+
+/*
+ * The process that a pidfd names, NULL if the file is no pidfd. The reference is
+ * the file's: it lasts as long as the file is held.
+ *
+ * Up to 6.8 a pidfd is an anonymous inode named "[pidfd]" with its struct pid in
+ * private_data (kernel/fork.c and kernel/pid.c, pidfd_create() and its callers);
+ * pidfd_fops is not exported. Since 6.9, cb12fd8e0dab "pidfd: add pidfs", it is
+ * an inode of pidfs with its struct pid in i_private (fs/pidfs.c). Which of the
+ * two a kernel uses can be told from the file itself.
+ */
+#define COMPAT_PIDFS_MAGIC 0x50494446
+
+static inline struct pid *compat_pidfd_pid(const struct file *file)
+{
+	const struct super_block *sb = file_inode(file)->i_sb;
+
+	if (sb->s_magic == COMPAT_PIDFS_MAGIC)
+		return file_inode(file)->i_private;
+	if (sb->s_magic == ANON_INODE_FS_MAGIC &&
+	    !strcmp(file->f_path.dentry->d_name.name, "[pidfd]"))
+		return file->private_data;
+	return NULL;
+}
+
+#endif /* SETNSMON_COMPAT_H */

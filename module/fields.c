@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fields.h"
+
+#ifdef __KERNEL__
+#include <linux/errno.h>
+#include <linux/sched.h>
+#else
+#include <errno.h>
+#include <linux/sched.h>
+#endif
+
+/* clang-format off: tables */
+
+const struct field_name kind_names[] = {
+	{ CLONE_NEWCGROUP, "cgroup" },
+	{ CLONE_NEWIPC, "ipc" },
+	{ CLONE_NEWNS, "mnt" },
+	{ CLONE_NEWNET, "net" },
+	{ CLONE_NEWPID, "pid" },
+	{ CLONE_NEWTIME, "time" },
+	{ CLONE_NEWUSER, "user" },
+	{ CLONE_NEWUTS, "uts" },
+	{ 0, NULL },
+};
+
+const struct field_name flag_names[] = {
+	{ SETNSMON_FLAG_DENIED, "denied" },
+	{ SETNSMON_FLAG_TO_INIT, "to-init" },
+	{ SETNSMON_FLAG_UPWARD, "upward" },
+	{ SETNSMON_FLAG_USERNS_CROSS, "userns-cross" },
+	{ SETNSMON_FLAG_CAPS_GAINED, "caps-gained" },
+	{ SETNSMON_FLAG_RACED, "raced" },
+	{ SETNSMON_FLAG_RET_UNKNOWN, "ret-unknown" },
+	{ SETNSMON_FLAG_KERNEL_COMPAT, "kernel-compat" },
+	{ 0, NULL },
+};
+
+static const struct field_name record_names[] = {
+	{ SETNSMON_RECORD_SETNS, "setns" },
+	{ SETNSMON_RECORD_LOST, "lost" },
+	{ 0, NULL },
+};
+
+static const struct field_name abi_names[] = {
+	{ SETNSMON_ABI_X86_64, "x86_64" },
+	{ SETNSMON_ABI_I386, "i386" },
+	{ SETNSMON_ABI_X32, "x32" },
+	{ 0, NULL },
+};
+
+static const struct field_name fd_kind_names[] = {
+	{ SETNSMON_FD_NONE, "none" },
+	{ SETNSMON_FD_OTHER, "other" },
+	{ SETNSMON_FD_NSFS, "nsfs" },
+	{ SETNSMON_FD_PIDFD, "pidfd" },
+	{ 0, NULL },
+};
+
+static const struct field_name relation_names[] = {
+	{ SETNSMON_RELATION_SAME, "same" },
+	{ SETNSMON_RELATION_ANCESTOR, "ancestor" },
+	{ SETNSMON_RELATION_DESCENDANT, "descendant" },
+	{ SETNSMON_RELATION_UNRELATED, "unrelated" },
+	{ 0, NULL },
+};
+
+#define ROW(path_, type_, member, needs_, names_)			\
+	{								\
+		.path = path_, .type = type_,				\
+		.size = sizeof(((struct setnsmon_record *)0)->member),	\
+		.offset = offsetof(struct setnsmon_record, member),	\
+		.needs = needs_, .names = names_,			\
+	}
+#define U32(path, member, needs)   ROW(path, FIELD_U32, member, needs, NULL)
+#define S32(path, member, needs)   ROW(path, FIELD_S32, member, needs, NULL)
+#define U64(path, member, needs)   ROW(path, FIELD_U64, member, needs, NULL)
+#define HEX64(path, member, needs) ROW(path, FIELD_HEX64, member, needs, NULL)
+#define OPEN(path_, needs_)	   { .path = path_, .type = FIELD_OPEN, .needs = needs_ }
+#define CLOSE(path_)		   { .path = path_, .type = FIELD_CLOSE }
+
+/* An object of ten inode numbers, by enum setnsmon_link. */
+#define LINKS(object, member, needs)						\
+	OPEN(object, needs),							\
+	U32(object ".cgroup", member[SETNSMON_LINK_CGROUP], 0),			\
+	U32(object ".ipc", member[SETNSMON_LINK_IPC], 0),			\
+	U32(object ".mnt", member[SETNSMON_LINK_MNT], 0),			\
+	U32(object ".net", member[SETNSMON_LINK_NET], 0),			\
+	U32(object ".pid", member[SETNSMON_LINK_PID], 0),			\
+	U32(object ".pid_for_children", member[SETNSMON_LINK_PID_FOR_CHILDREN], 0), \
+	U32(object ".time", member[SETNSMON_LINK_TIME], 0),			\
+	U32(object ".time_for_children", member[SETNSMON_LINK_TIME_FOR_CHILDREN], 0), \
+	U32(object ".user", member[SETNSMON_LINK_USER], 0),			\
+	U32(object ".uts", member[SETNSMON_LINK_UTS], 0),			\
+	CLOSE(object)
+
+#define HEAD							\
+	{ .path = "v", .type = FIELD_VERSION },			\
+	ROW("event", FIELD_NAME, type, 0, record_names),	\
+	ROW("time", FIELD_TIME, real_ns, 0, NULL),		\
+	U64("boot_ns", boot_ns, 0)
+
+static const struct field setns_fields[] = {
+	HEAD,
+	U64("duration_ns", setns.duration_ns, SETNSMON_HAS_RET),
+	U32("cpu", cpu, 0),
+	U64("seq", seq, 0),
+	ROW("abi", FIELD_NAME, setns.abi, 0, abi_names),
+	U32("pid", setns.pid, 0),
+	U32("tid", setns.tid, 0),
+	U32("ppid", setns.ppid, 0),
+	U32("ns_pid", setns.ns_pid, 0),
+	U32("ns_tid", setns.ns_tid, 0),
+	ROW("comm", FIELD_COMM, setns.comm, 0, NULL),
+	U64("start_ns", setns.start_ns, 0),
+	U32("uid", setns.uid, 0),
+	U32("euid", setns.euid, 0),
+	U32("suid", setns.suid, 0),
+	U32("fsuid", setns.fsuid, 0),
+	U32("gid", setns.gid, 0),
+	U32("egid", setns.egid, 0),
+	U32("sgid", setns.sgid, 0),
+	U32("fsgid", setns.fsgid, 0),
+	HEX64("cap_permitted", setns.cap_permitted, 0),
+	HEX64("cap_effective", setns.cap_effective, 0),
+	HEX64("cap_effective_after", setns.cap_effective_after, SETNSMON_HAS_RET),
+	U32("loginuid", setns.loginuid, SETNSMON_HAS_LOGINUID),
+	U32("sessionid", setns.sessionid, SETNSMON_HAS_SESSIONID),
+	U64("cgroup_id", setns.cgroup_id, SETNSMON_HAS_CGROUP),
+	S32("fd", setns.fd, 0),
+	ROW("fd_kind", FIELD_NAME, setns.fd_kind, 0, fd_kind_names),
+	U32("nstype", setns.nstype, 0),
+	ROW("nstype_names", FIELD_NAMES, setns.nstype, 0, kind_names),
+	OPEN("target", SETNSMON_HAS_TARGET),
+	ROW("target.type", FIELD_NAME, setns.target_type, SETNSMON_HAS_TARGET_NS, kind_names),
+	U32("target.inum", setns.target_inum, SETNSMON_HAS_TARGET_NS),
+	U64("target.id", setns.target_id, SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_NS_IDS),
+	OPEN("target.owner", SETNSMON_HAS_OWNER),
+	U32("target.owner.inum", setns.owner_inum, 0),
+	U64("target.owner.id", setns.owner_id, SETNSMON_HAS_NS_IDS),
+	U32("target.owner.level", setns.owner_level, 0),
+	U32("target.owner.uid", setns.owner_uid, 0),
+	CLOSE("target.owner"),
+	ROW("target.relation", FIELD_NAME, setns.relation, SETNSMON_HAS_OWNER, relation_names),
+	LINKS("target.links", setns.target_links, SETNSMON_HAS_TARGET_LINKS),
+	CLOSE("target"),
+	U32("target_pid", setns.target_pid, SETNSMON_HAS_TARGET_PID),
+	OPEN("caller_userns", 0),
+	U32("caller_userns.inum", setns.caller_userns_inum, 0),
+	U32("caller_userns.level", setns.caller_userns_level, 0),
+	U32("caller_userns.uid", setns.caller_userns_uid, 0),
+	CLOSE("caller_userns"),
+	LINKS("before", setns.before, 0),
+	LINKS("after", setns.after, SETNSMON_HAS_RET),
+	ROW("joined", FIELD_NAMES, setns.joined, SETNSMON_HAS_RET, kind_names),
+	S32("ret", setns.ret, SETNSMON_HAS_RET),
+	ROW("errno", FIELD_ERRNO, setns.ret, SETNSMON_HAS_RET, NULL),
+	ROW("flags", FIELD_NAMES, setns.flags, 0, flag_names),
+};
+
+static const struct field lost_fields[] = {
+	HEAD,
+	U32("cpu", cpu, 0),
+	U64("seq", seq, 0),
+	U64("count", lost.count, 0),
+};
+/* Those that setns(2) is known to return, and what a security module may answer. */
+static const struct field_name errno_names[] = {
+#define E(name) { name, #name }
+	E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(ENOEXEC), E(EBADF),
+	E(ECHILD), E(EAGAIN), E(ENOMEM), E(EACCES), E(EFAULT), E(ENOTBLK), E(EBUSY), E(EEXIST),
+	E(EXDEV), E(ENODEV), E(ENOTDIR), E(EISDIR), E(EINVAL), E(ENFILE), E(EMFILE), E(ENOTTY),
+	E(ETXTBSY), E(EFBIG), E(ENOSPC), E(ESPIPE), E(EROFS), E(EMLINK), E(EPIPE), E(EDOM),
+	E(ERANGE), E(EDEADLK), E(ENAMETOOLONG), E(ENOLCK), E(ENOSYS), E(ENOTEMPTY), E(ELOOP),
+	E(ENODATA), E(EOVERFLOW), E(EUSERS), E(EOPNOTSUPP), E(ESTALE), E(EDQUOT), E(ECANCELED),
+	E(ENOKEY), E(EKEYEXPIRED), E(EKEYREVOKED), E(EKEYREJECTED),
+#undef E
+	{ 0, NULL },
+};
+
+/* clang-format on */
+
+const struct field *fields_of(unsigned int record_type, unsigned int *count)
+{
+	switch (record_type) {
+	case SETNSMON_RECORD_SETNS:
+		*count = ARRAY_SIZE(setns_fields);
+		return setns_fields;
+	case SETNSMON_RECORD_LOST:
+		*count = ARRAY_SIZE(lost_fields);
+		return lost_fields;
+	default:
+		*count = 0;
+		return NULL;
+	}
+}
+
+const char *field_key(const struct field *f)
+{
+	const char *dot = strrchr(f->path, '.');
+
+	return dot ? dot + 1 : f->path;
+}
+
+bool field_is_null(const struct field *f, const struct setnsmon_record *rec)
+{
+	if (f->needs && (rec->setns.has & f->needs) != f->needs)
+		return true;
+	return f->type == FIELD_ERRNO && (s32)field_u32(f, rec) >= 0;
+}
+
+const u8 *field_bytes(const struct field *f, const struct setnsmon_record *rec)
+{
+	return (const u8 *)rec + f->offset;
+}
+
+u64 field_u64(const struct field *f, const struct setnsmon_record *rec)
+{
+	u64 value;
+
+	memcpy(&value, field_bytes(f, rec), sizeof(value));
+	return value;
+}
+
+u32 field_u32(const struct field *f, const struct setnsmon_record *rec)
+{
+	const u8 *p = field_bytes(f, rec);
+	u16 half;
+	u32 word;
+
+	switch (f->size) {
+	case sizeof(u8):
+		return *p;
+	case sizeof(u16):
+		memcpy(&half, p, sizeof(half));
+		return half;
+	default:
+		memcpy(&word, p, sizeof(word));
+		return word;
+	}
+}
+
+const char *field_name_of(const struct field_name *names, u32 value)
+{
+	for (; names->name; names++)
+		if (names->value == value)
+			return names->name;
+	return NULL;
+}
+
+const char *errno_name(unsigned int err)
+{
+	return field_name_of(errno_names, err);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The fields of a record, as one table: their names, their order, where they
+ * are and when they are null. The text line (text.c) and the reader's JSON are
+ * both made by walking it, so that they cannot differ. Pure data.
+ */
+#ifndef SETNSMON_FIELDS_H
+#define SETNSMON_FIELDS_H
+
+#include "portable.h"
+#include <linux/setnsmon.h>
+
+/* How a field's bytes are to be shown. */
+enum field_type {
+	FIELD_OPEN,    /* an object begins; with its condition false, it is null
+			* and everything up to its FIELD_CLOSE is skipped */
+	FIELD_CLOSE,   /* the object ends */
+	FIELD_VERSION, /* SETNSMON_ABI_VERSION */
+	FIELD_TIME,    /* u64 nanoseconds since 1970, shown as RFC 3339 in UTC */
+	FIELD_U64,     /* a number */
+	FIELD_U32,     /* a number */
+	FIELD_S32,     /* a number */
+	FIELD_HEX64,   /* u64 as a string of 16 hexadecimal digits */
+	FIELD_COMM,    /* SETNSMON_COMM_LEN bytes of a string from user space */
+	FIELD_NAME,    /* u32, u16 or u8 (.size), the name of a value in .names */
+	FIELD_NAMES,   /* u32, the names in .names of the bits that are set */
+	FIELD_ERRNO,   /* s32 return value, the name of its error; null if it is none */
+};
+
+/* A value, or a bit, and what it is called. Ends with a NULL name. */
+struct field_name {
+	u32 value;
+	const char *name;
+};
+
+/**
+ * struct field - one row
+ * @path: full name; the members of an object have its name and a dot before theirs
+ * @type: how to show it
+ * @size: bytes of the value (FIELD_NAME: 1, 2 or 4)
+ * @offset: where it is in struct setnsmon_record
+ * @needs: SETNSMON_HAS_* bits without any of which it is null
+ * @names: of FIELD_NAME and FIELD_NAMES
+ */
+struct field {
+	const char *path;
+	u8 type;
+	u8 size;
+	u16 offset;
+	u32 needs;
+	const struct field_name *names;
+};
+
+extern const struct field_name kind_names[]; /* CLONE_NEW* bits */
+extern const struct field_name flag_names[]; /* SETNSMON_FLAG_* bits */
+
+/* The last member of a path: "owner.uid" gives "uid". */
+const char *field_key(const struct field *f);
+
+/* The rows for a record of this type; *count is 0 for a type it does not know. */
+const struct field *fields_of(unsigned int record_type, unsigned int *count);
+
+/* Is this field null in this record? */
+bool field_is_null(const struct field *f, const struct setnsmon_record *rec);
+
+/* Values by type; the field must be of a type that fits. */
+u64 field_u64(const struct field *f, const struct setnsmon_record *rec);
+u32 field_u32(const struct field *f, const struct setnsmon_record *rec);
+const u8 *field_bytes(const struct field *f, const struct setnsmon_record *rec);
+
+/* The name of a FIELD_NAME value, NULL if the value has none. */
+const char *field_name_of(const struct field_name *names, u32 value);
+
+/* The symbolic name of an error number (positive), NULL if it is not listed. */
+const char *errno_name(unsigned int err);
+
+#endif /* SETNSMON_FIELDS_H */

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "probe.h"
+#include "compat.h"
+
+#include <linux/cpumask.h>
+#include <linux/kernel.h>
+#include <linux/setnsmon.h>
+#include <linux/slab.h>
+
+/* What one CPU counted for one pair. */
+struct pair_counts {
+	u64 entered;
+	u64 ret_unknown;
+};
+
+/**
+ * struct probe_pair - one entry function
+ * @symbol: its name, or NULL with @address set
+ * @address: see @symbol
+ * @abi: enum setnsmon_abi, passed on to @ops
+ * @wanted: false where this kernel has no such entry
+ * @armed: both probes are registered
+ * @ops: what to do with a call
+ * @counts: by CPU
+ * @kprobe: registered first
+ * @kretprobe: registered second
+ */
+struct probe_pair {
+	const char *symbol;
+	void *address;
+	unsigned int abi;
+	bool wanted;
+	bool armed;
+	const struct probe_ops *ops;
+	struct pair_counts __percpu *counts;
+	struct kprobe kprobe;
+	struct kretprobe kretprobe;
+};
+
+static struct probe_pair pairs[] = {
+	{
+		.symbol = "__x64_sys_setns",
+		.abi = SETNSMON_ABI_X86_64,
+		.wanted = true,
+	},
+	{
+		/* int 0x80 and 32-bit programs come this way, and only this way. */
+		.symbol = "__ia32_sys_setns",
+		.abi = SETNSMON_ABI_I386,
+		.wanted = IS_ENABLED(CONFIG_IA32_EMULATION),
+	},
+};
+
+/* Each call that sleeps inside setns(2) holds an instance; few ever do. */
+#define DEFAULT_MAXACTIVE max_t(unsigned int, 64, 4 * num_possible_cpus())
+
+/* The pair whose kretprobe captured the call that is being entered on this CPU. */
+static DEFINE_PER_CPU(struct probe_pair *, captured);
+
+/* An entry function's only argument: the registers of user space. */
+static const struct pt_regs *call_args(struct pt_regs *regs)
+{
+	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
+}
+
+/* First: the kretprobe, at entry. */
+static int pair_entered(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct probe_pair *pair = container_of(get_kretprobe(ri), struct probe_pair, kretprobe);
+
+	pair->ops->entered(ri->data, call_args(regs), pair->abi);
+	this_cpu_write(captured, pair);
+	return 0;
+}
+NOKPROBE_SYMBOL(pair_entered);
+
+/* Second, on the same CPU: the kprobe. */
+static int pair_checked(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	struct probe_pair *pair = container_of(kprobe, struct probe_pair, kprobe);
+
+	this_cpu_inc(pair->counts->entered);
+	if (likely(this_cpu_read(captured) == pair)) {
+		this_cpu_write(captured, NULL);
+		return 0;
+	}
+	this_cpu_inc(pair->counts->ret_unknown);
+	pair->ops->unfollowed(call_args(regs), pair->abi);
+	return 0;
+}
+NOKPROBE_SYMBOL(pair_checked);
+
+/* Last, on whatever CPU the caller is by then: the kretprobe, at return. */
+static int pair_returned(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct kretprobe *kretprobe = get_kretprobe(ri);
+
+	if (likely(kretprobe))
+		container_of(kretprobe, struct probe_pair, kretprobe)
+			->ops->returned(ri->data, regs_return_value(regs));
+	return 0;
+}
+NOKPROBE_SYMBOL(pair_returned);
+
+static void pair_disarm(struct probe_pair *pair)
+{
+	if (!pair->armed)
+		return;
+	unregister_kretprobe(&pair->kretprobe);
+	unregister_kprobe(&pair->kprobe);
+	free_percpu(pair->counts);
+	pair->armed = false;
+}
+
+static int pair_arm(struct probe_pair *pair, const struct probe_ops *ops, unsigned int maxactive)
+{
+	int err;
+
+	pair->ops = ops;
+	pair->counts = alloc_percpu(struct pair_counts);
+	if (!pair->counts)
+		return -ENOMEM;
+
+	/* Both structures must be fresh: registering leaves traces in them. */
+	pair->kprobe = (struct kprobe){
+		.symbol_name = pair->symbol,
+		.addr = pair->address,
+		.pre_handler = pair_checked,
+	};
+	err = register_kprobe(&pair->kprobe);
+	if (err)
+		goto free_counts;
+
+	pair->kretprobe = (struct kretprobe){
+		.kp.symbol_name = pair->symbol,
+		.kp.addr = pair->address,
+		.entry_handler = pair_entered,
+		.handler = pair_returned,
+		.data_size = ops->data_size,
+		.maxactive = maxactive,
+	};
+	err = register_kretprobe(&pair->kretprobe);
+	if (err)
+		goto unregister_kprobe;
+
+	pair->armed = true;
+	return 0;
+
+unregister_kprobe:
+	unregister_kprobe(&pair->kprobe);
+free_counts:
+	free_percpu(pair->counts);
+	return err;
+}
+
+void probe_disarm(void)
+{
+	int i;
+
+	for (i = ARRAY_SIZE(pairs) - 1; i >= 0; i--)
+		pair_disarm(&pairs[i]);
+}
+
+int probe_arm(const struct probe_ops *ops, unsigned int maxactive)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+		if (!pairs[i].wanted)
+			continue;
+		err = pair_arm(&pairs[i], ops, maxactive ?: DEFAULT_MAXACTIVE);
+		if (err) {
+			pr_err("cannot probe %s (error %d%s)\n", pairs[i].symbol, err,
+			       err == -ENOENT ? ": this kernel has no such symbol" : "");
+			probe_disarm();
+			return err;
+		}
+	}
+	return 0;
+}
+
+void probe_describe(char *buf, size_t size)
+{
+	size_t used = 0;
+	unsigned int i;
+
+	buf[0] = '\0';
+	for (i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (pairs[i].armed)
+			used += scnprintf(buf + used, size - used, "%s%s", used ? ", " : "",
+					  pairs[i].symbol);
+}
+
+void probe_totals(struct probe_totals *totals)
+{
+	unsigned int i;
+	int cpu;
+
+	*totals = (struct probe_totals){};
+	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+		if (!pairs[i].armed)
+			continue;
+		totals->missed += pairs[i].kprobe.nmissed;
+		for_each_possible_cpu (cpu) {
+			const struct pair_counts *counts = per_cpu_ptr(pairs[i].counts, cpu);
+
+			totals->entered += READ_ONCE(counts->entered);
+			totals->ret_unknown += READ_ONCE(counts->ret_unknown);
+		}
+	}
+	totals->entered += totals->missed;
+}
+
+/*
+ * THE PROOF
+ *
+ * A pair on check_target(), which is called once. Its argument and its return
+ * value are chosen so that nothing else can produce them.
+ */
+#define CHECK_VALUE 0x5e75
+
+static struct {
+	const struct pt_regs *args;
+	unsigned int entered;
+	unsigned int unfollowed;
+	long value;
+} check;
+
+static noinline int check_target(const struct pt_regs *args)
+{
+	barrier();
+	return args ? CHECK_VALUE : 0;
+}
+
+static void check_entered(void *data, const struct pt_regs *args, unsigned int abi)
+{
+	check.args = args;
+	check.entered++;
+}
+NOKPROBE_SYMBOL(check_entered);
+
+static void check_returned(void *data, long value)
+{
+	check.value = value;
+}
+NOKPROBE_SYMBOL(check_returned);
+
+static void check_unfollowed(const struct pt_regs *args, unsigned int abi)
+{
+	check.unfollowed++;
+}
+NOKPROBE_SYMBOL(check_unfollowed);
+
+static const struct probe_ops check_ops = {
+	.entered = check_entered,
+	.returned = check_returned,
+	.unfollowed = check_unfollowed,
+};
+
+static const char *check_verdict(const struct pt_regs *args)
+{
+	if (!check.entered && !check.unfollowed)
+		return "kprobes do not fire; see /sys/kernel/debug/kprobes/enabled";
+	if (check.unfollowed)
+		return "the kprobe ran before the kretprobe, or the kretprobe did not run";
+	if (check.entered != 1 || check.args != args)
+		return "the kretprobe did not see the call as it was made";
+	if ((int)check.value != CHECK_VALUE)
+		return "the return value did not arrive";
+	return NULL;
+}
+
+int probe_self_check(void)
+{
+	int (*volatile target)(const struct pt_regs *args) = check_target;
+	static const struct pt_regs args;
+	static struct probe_pair pair = { .address = check_target };
+	const char *verdict;
+	int err;
+
+	memset(&check, 0, sizeof(check));
+	err = pair_arm(&pair, &check_ops, 1);
+	if (err) {
+		pr_err("kprobes cannot be used here (error %d)\n", err);
+		return err;
+	}
+	target(&args);
+	pair_disarm(&pair);
+
+	verdict = check_verdict(&args);
+	if (verdict) {
+		pr_err("not loaded, because calls would be missed: %s\n", verdict);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}

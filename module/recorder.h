@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The rings of all CPUs as one stream: who writes where, in what order readers
+ * get it, and who is woken.
+ */
+#ifndef SETNSMON_RECORDER_H
+#define SETNSMON_RECORDER_H
+
+#include <linux/setnsmon.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+struct cursor;
+
+/* What the module parameter ring_records may be: a power of two between these. */
+#define RECORDER_MIN_RECORDS 16
+#define RECORDER_MAX_RECORDS (1U << 20)
+
+/*
+ * Takes the memory: one ring of @records for each possible CPU. -ENOMEM, with
+ * the reason in the log, if there is not enough. May sleep.
+ */
+int recorder_init(unsigned int records);
+void recorder_exit(void);
+
+/* Bytes taken by all rings, records in one, records made so far. Any context. */
+size_t recorder_bytes(void);
+unsigned int recorder_ring_records(void);
+u64 recorder_recorded(void);
+
+/*
+ * The writer, with preemption off from the one call to the other, in no
+ * interrupt: numbers the record; then the caller stamps its time; then it is
+ * published and readers that sleep are woken. Never waits.
+ */
+void recorder_begin(struct setnsmon_record *record);
+void recorder_commit(const struct setnsmon_record *record);
+
+/*
+ * A reader's place in the stream, not to be used by two at once but for
+ * cursor_ready(). All may sleep, but for cursor_ready().
+ */
+struct cursor *cursor_new(void);
+void cursor_free(struct cursor *cursor);
+
+/* To the oldest record that is held; to the end. */
+void cursor_rewind(struct cursor *cursor);
+void cursor_skip_to_end(struct cursor *cursor);
+
+/*
+ * The next record, NULL if there is none now. The same one again until
+ * cursor_next(); it stays valid until then, whatever is overwritten meanwhile.
+ */
+const struct setnsmon_record *cursor_peek(struct cursor *cursor);
+void cursor_next(struct cursor *cursor);
+
+/* Records that this cursor was too late for. */
+u64 cursor_lost(const struct cursor *cursor);
+
+/* Will cursor_peek() find one? Takes no lock, any context; a hint. */
+bool cursor_ready(const struct cursor *cursor);
+
+/* Woken when a record was made. */
+extern struct wait_queue_head recorder_wait;
+
+#endif /* SETNSMON_RECORDER_H */

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A ring that overwrites its oldest record.
+ *
+ * SHAPE
+ *
+ * @records slots, a power of two. Record number n lives in slot n % @records.
+ * A slot is one word of state and then the words of the record. @head counts
+ * the records that were committed.
+ *
+ *      slot:   | state | word 0 | word 1 | ...
+ *
+ * STATES OF A SLOT
+ *
+ *      0         never used
+ *      2n + 1    record n is being written; the words are of no use
+ *      2n + 2    record n is there
+ *
+ * The state only grows, so a reader that looks for record n and finds
+ *
+ *      exactly 2n + 2 before and after it copied    has record n;
+ *      more than that, before or after              was overtaken: n is gone;
+ *      less                                         cannot be, once head > n.
+ *
+ * A counter of 64 bits does not come round, so a state is never seen again and
+ * the comparison is exact.
+ *
+ * WHO MAY WRITE WHAT
+ *
+ * One writer at a time writes everything: state, words, head. Readers write
+ * nothing here; a cursor belongs to its reader. The writer therefore never
+ * waits, and a reader that is stopped in the middle of a copy costs nobody.
+ *
+ * ORDER
+ *
+ * Words are copied with single, relaxed accesses on both sides: they are read
+ * while they may be written, the state tells afterwards whether that happened.
+ * Each pair below names what must be seen in order; the letters stand at the
+ * code.
+ *
+ *      pair  writer                          reader
+ *      ----  ------------------------------  -------------------------------
+ *       A    words, then state = 2n + 2      state == 2n + 2, then words:
+ *            (release)                       the words are those of n
+ *                                            (acquire)
+ *       B    state = 2n + 1, then words      words, then state again: if a
+ *            (write barrier)                 word was of a later record, the
+ *                                            state is too (read barrier)
+ *       C    state = 2n + 2, then head       head > n, then state: never less
+ *            (release)                       than 2n + 2 (acquire)
+ *       D    state = 2n + 1, then the clock  the clock, then state: a write
+ *            (full barrier)                  timed earlier than that reading
+ *                                            is seen as begun, or committed
+ *                                            (full barrier, the caller's: see
+ *                                            ring_settled())
+ *
+ * D is what lets a reader merge many rings in the order of time: see
+ * recorder.c. D includes B.
+ *
+ * There is no barrier between the copy in ring_commit() and head: C orders
+ * state before head, and A the words before state.
+ */
+#include "ring.h"
+
+static u64 state_writing(u64 n)
+{
+	return 2 * n + 1;
+}
+
+static u64 state_holds(u64 n)
+{
+	return 2 * n + 2;
+}
+
+/* The slot of record @n: its state; the words follow. */
+static u64 *slot_of(const struct ring *ring, u64 n)
+{
+	return ring->slots + (n & (ring->records - 1)) * (ring->words + 1ULL);
+}
+
+size_t ring_bytes(u32 records, u32 words)
+{
+	return (size_t)records * (words + 1) * sizeof(u64);
+}
+
+void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words)
+{
+	ring->slots = slots;
+	ring->records = records;
+	ring->words = words;
+	ring->head = 0;
+}
+
+u64 ring_begin(struct ring *ring)
+{
+	u64 n = ring->head;
+
+	WRITE_ONCE(*slot_of(ring, n), state_writing(n));
+	smp_mb(); /* B and D, writer's end */
+	return n;
+}
+
+void ring_commit(struct ring *ring, const u64 *record)
+{
+	u64 n = ring->head;
+	u64 *slot = slot_of(ring, n);
+	u32 i;
+
+	for (i = 0; i < ring->words; i++)
+		WRITE_ONCE(slot[1 + i], record[i]);
+	smp_store_release(&slot[0], state_holds(n)); /* A, writer's end */
+	smp_store_release(&ring->head, n + 1);	     /* C, writer's end */
+}
+
+u64 ring_end(const struct ring *ring)
+{
+	return smp_load_acquire(&ring->head); /* C, reader's end */
+}
+
+u64 ring_oldest(const struct ring *ring)
+{
+	u64 end = ring_end(ring);
+
+	return end > ring->records ? end - ring->records : 0;
+}
+
+bool ring_settled(const struct ring *ring)
+{
+	u64 end = ring_end(ring); /* D: after the caller's barrier */
+
+	/* More than "writing": committed, but head did not say so yet when we looked. */
+	return READ_ONCE(*slot_of(ring, end)) < state_writing(end);
+}
+
+/* Copies @count words from @first of record *@cursor, if they are still there. */
+static enum ring_result copy_words(const struct ring *ring, u64 *cursor, u32 first, u32 count,
+				   u64 *words, u64 *lost)
+{
+	u64 n = *cursor;
+	u64 end = ring_end(ring);
+	u64 *slot = slot_of(ring, n);
+	u32 i;
+
+	if (n >= end)
+		return RING_EMPTY;
+	if (smp_load_acquire(&slot[0]) == state_holds(n)) { /* A, reader's end */
+		for (i = 0; i < count; i++)
+			words[i] = READ_ONCE(slot[1 + first + i]);
+		smp_rmb(); /* B, reader's end */
+		if (READ_ONCE(slot[0]) == state_holds(n))
+			return RING_READ;
+	}
+	/*
+	 * Overtaken. Record n is gone even where head says that it was the
+	 * oldest: its slot is being written again.
+	 */
+	end = ring_end(ring);
+	end = end - n > ring->records ? end - ring->records : n + 1;
+	WRITE_ONCE(*cursor, end);
+	*lost = end - n;
+	return RING_LOST;
+}
+
+enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *record, u64 *lost)
+{
+	enum ring_result result = copy_words(ring, cursor, 0, ring->words, record, lost);
+
+	if (result == RING_READ)
+		WRITE_ONCE(*cursor, *cursor + 1);
+	return result;
+}
+
+enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 word, u64 *value, u64 *lost)
+{
+	return copy_words(ring, cursor, word, 1, value, lost);
+}

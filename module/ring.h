@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One ring: fixed-size records, one writer that never waits and never fails,
+ * any number of readers that never disturb it. The essay is in ring.c.
+ */
+#ifndef SETNSMON_RING_H
+#define SETNSMON_RING_H
+
+#include "portable.h"
+
+/**
+ * struct ring - the writer's end; readers only look
+ * @slots: memory of ring_bytes(), zeroed, owned by the caller
+ * @records: how many slots, a power of two
+ * @words: 64-bit words of one record
+ * @head: records committed so far; so the number of the next one
+ */
+struct ring {
+	u64 *slots;
+	u32 records;
+	u32 words;
+	u64 head;
+};
+
+/* What ring_read() found. */
+enum ring_result {
+	RING_EMPTY, /* nothing that this reader has not had */
+	RING_READ,  /* one record, and the cursor moved on by one */
+	RING_LOST,  /* overtaken: the cursor moved on by *lost, nothing was read */
+};
+
+/* Bytes of slot memory that a ring needs. */
+size_t ring_bytes(u32 records, u32 words);
+
+/* @records must be a power of two and @slots zeroed. Not yet visible to readers. */
+void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words);
+
+/*
+ * Writer only, and only one at a time: between ring_begin() and ring_commit()
+ * it must not be preempted by another writer of this ring. Never waits.
+ * ring_begin() returns the number that the record will have. What is timed
+ * after ring_begin() cannot be overlooked by a reader that calls
+ * ring_settled() after a later reading of the same clock.
+ */
+u64 ring_begin(struct ring *ring);
+void ring_commit(struct ring *ring, const u64 *record);
+
+/* The oldest record that is held, for a reader that starts there; and the end. */
+u64 ring_oldest(const struct ring *ring);
+u64 ring_end(const struct ring *ring);
+
+/*
+ * False while a write is under way. A reader that saw true knows that
+ * ring_end() includes every record that was begun before.
+ */
+bool ring_settled(const struct ring *ring);
+
+/*
+ * Copies record *@cursor to @record and steps on, or tells how many are gone.
+ * Never waits, any context.
+ */
+enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *record, u64 *lost);
+
+/* The same for one word of it, and without moving on when it was read. */
+enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 word, u64 *value, u64 *lost);
+
+#endif /* SETNSMON_RING_H */

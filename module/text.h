@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One record as one line of text: logfmt, the fields in the order of fields.h.
+ *
+ *   key=value     numbers and names as they are
+ *   key=          null, or an empty list
+ *   key=a,b       a list of names
+ *   key="..."     a string that holds anything but letters, digits and -_./:@+
+ *                 or is empty. Inside: \" and \\ for those two, \xHH for every
+ *                 byte outside printable ASCII. So no string can end a field or
+ *                 a line, or send anything to a terminal, and all come back
+ *                 byte for byte.
+ *
+ * An object is null as a whole ("target="), or there member by member
+ * ("target.type=net target.inum=4026532208 ...").
+ *
+ * Pure: no state, no locks, any context.
+ */
+#ifndef SETNSMON_TEXT_H
+#define SETNSMON_TEXT_H
+
+#include "portable.h"
+#include <linux/setnsmon.h>
+
+/* Bytes of an RFC 3339 time with nanoseconds, without a closing NUL. */
+#define TEXT_TIME_LEN 30
+
+/*
+ * Writes the line and its newline, and no NUL; returns its length.
+ * A @buf of SETNSMON_LINE_MAX bytes holds any line.
+ */
+size_t text_line(char *buf, const struct setnsmon_record *rec);
+
+/* Writes TEXT_TIME_LEN bytes: 2026-11-21T21:04:13.120394123Z */
+void text_time(char *buf, u64 real_ns);
+
+/* Writes 16 hexadecimal digits. */
+void text_hex64(char *buf, u64 value);
+
+#endif /* SETNSMON_TEXT_H */
