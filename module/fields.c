@@ -9,7 +9,8 @@
 #include <linux/sched.h>
 #endif
 
-/* clang-format off: tables */
+/* Tables keep their columns. */
+/* clang-format off */
 
 const struct field_name kind_names[] = {
 	{ CLONE_NEWCGROUP, "cgroup" },
