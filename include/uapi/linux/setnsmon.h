@@ -97,14 +97,14 @@ enum setnsmon_link {
 /* What a record is: &struct setnsmon_record.type. */
 enum setnsmon_record_type {
 	SETNSMON_RECORD_SETNS	= 1,	/* a call; .setns holds it */
-	SETNSMON_RECORD_LOST	= 2,	/* a gap; .lost holds its size */
+	SETNSMON_RECORD_LOST	= 2	/* a gap; .lost holds its size */
 };
 
 /* By which entry the call came: &struct setnsmon_setns.abi. */
 enum setnsmon_abi {
 	SETNSMON_ABI_X86_64	= 1,	/* 64-bit SYSCALL */
 	SETNSMON_ABI_I386	= 2,	/* int 0x80, 32-bit SYSENTER or SYSCALL */
-	SETNSMON_ABI_X32	= 3,	/* 64-bit SYSCALL with the x32 bit */
+	SETNSMON_ABI_X32	= 3	/* 64-bit SYSCALL with the x32 bit */
 };
 
 /* What the file descriptor was at entry: &struct setnsmon_setns.fd_kind. */
@@ -112,7 +112,7 @@ enum setnsmon_fd_kind {
 	SETNSMON_FD_NONE	= 1,	/* not open, or opened with O_PATH */
 	SETNSMON_FD_OTHER	= 2,	/* open, neither of the following */
 	SETNSMON_FD_NSFS	= 3,	/* a namespace: /proc/PID/ns/KIND or a bind mount */
-	SETNSMON_FD_PIDFD	= 4,	/* a process, see pidfd_open(2) */
+	SETNSMON_FD_PIDFD	= 4	/* a process, see pidfd_open(2) */
 };
 
 /*
@@ -124,7 +124,7 @@ enum setnsmon_relation {
 	SETNSMON_RELATION_SAME		= 1,
 	SETNSMON_RELATION_ANCESTOR	= 2,	/* parent, or further up */
 	SETNSMON_RELATION_DESCENDANT	= 3,	/* child, or further down */
-	SETNSMON_RELATION_UNRELATED	= 4,	/* neither; a sibling, say */
+	SETNSMON_RELATION_UNRELATED	= 4	/* neither; a sibling, say */
 };
 
 /*
@@ -135,7 +135,7 @@ enum setnsmon_relation {
 #define SETNSMON_HAS_TARGET		(1U << 1) /* fd named a namespace or a process */
 #define SETNSMON_HAS_TARGET_NS		(1U << 2) /* target_type, target_inum (nsfs only) */
 #define SETNSMON_HAS_OWNER		(1U << 3) /* owner_*, relation */
-#define SETNSMON_HAS_TARGET_PID		(1U << 4) /* target_pid (pidfd only, not yet reaped) */
+#define SETNSMON_HAS_TARGET_PID		(1U << 4) /* target_pid (pidfd only) */
 #define SETNSMON_HAS_TARGET_LINKS	(1U << 5) /* target_links (pidfd only) */
 #define SETNSMON_HAS_NS_IDS		(1U << 6) /* target_id, owner_id: Linux 6.18 or later */
 #define SETNSMON_HAS_LOGINUID		(1U << 7) /* loginuid was set (and the kernel has audit) */
@@ -181,7 +181,7 @@ enum setnsmon_relation {
  * @target_type: kind of the namespace that @fd named: one CLONE_NEW* bit; zero
  *	for a pidfd
  * @target_inum: its inode number, as stat(2) of /proc/PID/ns/KIND shows it
- * @target_pid: the process that a pidfd named
+ * @target_pid: the process that a pidfd named, also when it is gone by now
  * @owner_inum: the user namespace that owns the target (for a pidfd: the user
  *	namespace of the process): inode number. The initial user namespace
  *	has no owner
@@ -295,7 +295,7 @@ struct setnsmon_record {
 	__u64 seq;
 	__u64 boot_ns;
 	__u64 real_ns;
-	union {
+	__extension__ union {
 		struct setnsmon_setns setns;
 		struct setnsmon_lost lost;
 	};
@@ -304,7 +304,7 @@ struct setnsmon_record {
 /* What a read returns: the argument of SETNSMON_IOC_FORMAT. */
 enum setnsmon_format {
 	SETNSMON_FORMAT_TEXT	= 0,
-	SETNSMON_FORMAT_BINARY	= 1,
+	SETNSMON_FORMAT_BINARY	= 1
 };
 
 /**
