@@ -202,6 +202,18 @@ const char *field_key(const struct field *f)
 	return dot ? dot + 1 : f->path;
 }
 
+unsigned int field_close(const struct field *fields, unsigned int i)
+{
+	unsigned int depth = 0;
+
+	for (;; i++) {
+		if (fields[i].type == FIELD_OPEN)
+			depth++;
+		else if (fields[i].type == FIELD_CLOSE && --depth == 0)
+			return i;
+	}
+}
+
 bool field_is_null(const struct field *f, const struct setnsmon_record *rec)
 {
 	if (f->needs && (rec->setns.has & f->needs) != f->needs)

@@ -60,6 +60,9 @@ const char *field_key(const struct field *f);
 /* The rows for a record of this type; *count is 0 for a type it does not know. */
 const struct field *fields_of(unsigned int record_type, unsigned int *count);
 
+/* The row that closes the object which row @i opens. */
+unsigned int field_close(const struct field *fields, unsigned int i);
+
 /* Is this field null in this record? */
 bool field_is_null(const struct field *f, const struct setnsmon_record *rec);
 

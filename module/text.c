@@ -41,6 +41,12 @@ static char *put_padded(char *p, u32 value, unsigned int width)
 	return p + width;
 }
 
+void text_hex8(char *buf, u8 value)
+{
+	buf[0] = hex_digits[value >> 4];
+	buf[1] = hex_digits[value & 0xf];
+}
+
 void text_hex64(char *buf, u64 value)
 {
 	int i;
@@ -107,8 +113,8 @@ static char *put_escaped(char *p, u8 c)
 	} else {
 		*p++ = '\\';
 		*p++ = 'x';
-		*p++ = hex_digits[c >> 4];
-		*p++ = hex_digits[c & 0xf];
+		text_hex8(p, c);
+		p += 2;
 	}
 	return p;
 }
@@ -194,19 +200,6 @@ static char *put_value(char *p, const struct field *f, const struct setnsmon_rec
 	return p;
 }
 
-/* The row that closes the object which row @i opens. */
-static unsigned int close_of(const struct field *fields, unsigned int i)
-{
-	unsigned int depth = 0;
-
-	for (;; i++) {
-		if (fields[i].type == FIELD_OPEN)
-			depth++;
-		else if (fields[i].type == FIELD_CLOSE && --depth == 0)
-			return i;
-	}
-}
-
 size_t text_line(char *buf, const struct setnsmon_record *rec)
 {
 	unsigned int count, i;
@@ -224,7 +217,7 @@ size_t text_line(char *buf, const struct setnsmon_record *rec)
 		if (!null)
 			p = put_value(p, f, rec);
 		else if (f->type == FIELD_OPEN)
-			i = close_of(fields, i);
+			i = field_close(fields, i);
 		*p++ = ' ';
 	}
 	if (p > buf)

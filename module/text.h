@@ -25,6 +25,9 @@
 /* Bytes of an RFC 3339 time with nanoseconds, without a closing NUL. */
 #define TEXT_TIME_LEN 30
 
+/* Hexadecimal digits of a u64. */
+#define TEXT_HEX64_LEN 16
+
 /*
  * Writes the line and its newline, and no NUL; returns its length.
  * A @buf of SETNSMON_LINE_MAX bytes holds any line.
@@ -34,7 +37,8 @@ size_t text_line(char *buf, const struct setnsmon_record *rec);
 /* Writes TEXT_TIME_LEN bytes: 2026-11-21T21:04:13.120394123Z */
 void text_time(char *buf, u64 real_ns);
 
-/* Writes 16 hexadecimal digits. */
+/* Writes 2, and 16, hexadecimal digits. */
+void text_hex8(char *buf, u8 value);
 void text_hex64(char *buf, u64 value);
 
 #endif /* SETNSMON_TEXT_H */

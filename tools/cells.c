@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include "cells.h"
+#include "escape.h"
+#include "fields.h"
+#include "users.h"
+#include <limits.h>
+#include <linux/sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+/* Terminals of this width show every column. */
+#define WIDE 120
+
+void cell_add(struct cell *cell, const char *format, ...)
+{
+	unsigned int room = sizeof(cell->text) - cell->len;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(cell->text + cell->len, room, format, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	if ((unsigned int)len >= room)
+		len = room - 1;
+	cell->len += len;
+	cell->width += len;
+}
+
+void cell_add_string(struct cell *cell, const void *string, size_t len)
+{
+	unsigned int cut_len = cell->len, cut_width = cell->width;
+	struct escape_unit unit;
+	const u8 *s = string;
+
+	for (; len; s += unit.used, len -= unit.used) {
+		unit = escape_next(s, len, cell->utf8);
+		if (cell->width + unit.width > cell->limit ||
+		    cell->len + unit.len + 1 >= sizeof(cell->text)) {
+			cell->len = cut_len;
+			cell->width = cut_width;
+			cell_add(cell, "+");
+			return;
+		}
+		memcpy(cell->text + cell->len, unit.text, unit.len);
+		cell->len += unit.len;
+		cell->width += unit.width;
+		if (cell->width < cell->limit) {
+			cut_len = cell->len;
+			cut_width = cell->width;
+		}
+	}
+}
+
+static void add_user(struct cell *cell, u32 uid)
+{
+	const char *name = user_name(uid);
+
+	cell_add_string(cell, name, strlen(name));
+}
+
+static void local_time(struct tm *tm, const struct setnsmon_record *rec)
+{
+	time_t seconds = rec->real_ns / 1000000000;
+
+	if (!localtime_r(&seconds, tm))
+		memset(tm, 0, sizeof(*tm));
+}
+
+static void fill_time(struct cell *cell, const struct setnsmon_record *rec)
+{
+	struct tm tm;
+
+	local_time(&tm, rec);
+	cell_add(cell, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+static void fill_time_ms(struct cell *cell, const struct setnsmon_record *rec)
+{
+	fill_time(cell, rec);
+	cell_add(cell, ".%03u", (unsigned int)(rec->real_ns / 1000000 % 1000));
+}
+
+static void fill_pid(struct cell *cell, const struct setnsmon_record *rec)
+{
+	cell_add(cell, "%u", rec->setns.pid);
+	if (rec->setns.tid != rec->setns.pid)
+		cell_add(cell, "/%u", rec->setns.tid);
+}
+
+/* Who it was, and as whom it acted if that is another: alice>root */
+static void fill_user(struct cell *cell, const struct setnsmon_record *rec)
+{
+	add_user(cell, rec->setns.uid);
+	if (rec->setns.euid == rec->setns.uid)
+		return;
+	cell_add(cell, ">");
+	cell->limit = cell->width + cell->limit;
+	add_user(cell, rec->setns.euid);
+}
+
+static void fill_command(struct cell *cell, const struct setnsmon_record *rec)
+{
+	const u8 *comm = rec->setns.comm;
+
+	cell_add_string(cell, comm, strnlen((const char *)comm, SETNSMON_COMM_LEN));
+}
+
+/* As many names as fit, and how many do not: mnt,net+3 */
+static void add_names(struct cell *cell, const struct field_name *names, u32 bits)
+{
+	unsigned int left = 0;
+
+	for (; names->name; names++) {
+		if (!(bits & names->value))
+			continue;
+		if (left || (cell->len && cell->width + strlen(names->name) >= cell->limit - 1))
+			left++;
+		else
+			cell_add(cell, "%s%s", cell->len ? "," : "", names->name);
+	}
+	if (left)
+		cell_add(cell, "+%u", left);
+}
+
+/* The kinds that the call was about: what the fd was, else what was asked for. */
+static u32 kinds_of(const struct setnsmon_setns *s)
+{
+	return s->has & SETNSMON_HAS_TARGET_NS ? s->target_type : s->nstype;
+}
+
+static void fill_kind(struct cell *cell, const struct setnsmon_record *rec)
+{
+	add_names(cell, kind_names, kinds_of(&rec->setns));
+	if (!cell->len)
+		cell_add(cell, "-");
+}
+
+/* The link that a kind of namespace changes; SETNSMON_LINKS for none or several. */
+static unsigned int link_of(u32 kind)
+{
+	switch (kind) {
+	case CLONE_NEWCGROUP:
+		return SETNSMON_LINK_CGROUP;
+	case CLONE_NEWIPC:
+		return SETNSMON_LINK_IPC;
+	case CLONE_NEWNS:
+		return SETNSMON_LINK_MNT;
+	case CLONE_NEWNET:
+		return SETNSMON_LINK_NET;
+	case CLONE_NEWPID:
+		return SETNSMON_LINK_PID_FOR_CHILDREN;
+	case CLONE_NEWTIME:
+		return SETNSMON_LINK_TIME_FOR_CHILDREN;
+	case CLONE_NEWUSER:
+		return SETNSMON_LINK_USER;
+	case CLONE_NEWUTS:
+		return SETNSMON_LINK_UTS;
+	default:
+		return SETNSMON_LINKS;
+	}
+}
+
+/*
+ * The inode number of the one namespace that the call was to enter; 0 if it is
+ * not known, or not one. A process lends its own pid and time namespaces, not
+ * those of its children.
+ */
+static u32 target_inum(const struct setnsmon_setns *s)
+{
+	unsigned int link = link_of(s->nstype);
+
+	if (s->has & SETNSMON_HAS_TARGET_NS)
+		return s->target_inum;
+	if (!(s->has & SETNSMON_HAS_TARGET_LINKS) || link == SETNSMON_LINKS)
+		return 0;
+	if (link == SETNSMON_LINK_PID_FOR_CHILDREN)
+		link = SETNSMON_LINK_PID;
+	if (link == SETNSMON_LINK_TIME_FOR_CHILDREN)
+		link = SETNSMON_LINK_TIME;
+	return s->target_links[link];
+}
+
+static void add_fd(struct cell *cell, const struct setnsmon_setns *s)
+{
+	if (s->has & SETNSMON_HAS_TARGET_PID)
+		cell_add(cell, "pid %u", s->target_pid);
+	else if (s->fd_kind == SETNSMON_FD_PIDFD)
+		cell_add(cell, "pid gone");
+	else if (s->fd_kind == SETNSMON_FD_NONE)
+		cell_add(cell, "fd closed");
+	else
+		cell_add(cell, "not a ns");
+}
+
+static void fill_target(struct cell *cell, const struct setnsmon_record *rec)
+{
+	u32 inum = target_inum(&rec->setns);
+
+	if (inum)
+		cell_add(cell, "%u", inum);
+	else
+		add_fd(cell, &rec->setns);
+}
+
+/* Where from and where to; once only if that is the same. */
+static void fill_change(struct cell *cell, const struct setnsmon_record *rec)
+{
+	const struct setnsmon_setns *s = &rec->setns;
+	unsigned int link = link_of(kinds_of(s));
+	u32 inum = target_inum(s);
+
+	if (inum && link != SETNSMON_LINKS && s->before[link] != inum)
+		cell_add(cell, "%u -> ", s->before[link]);
+	fill_target(cell, rec);
+	if (inum && link != SETNSMON_LINKS && s->before[link] == inum)
+		cell_add(cell, " (same)");
+}
+
+static void fill_result(struct cell *cell, const struct setnsmon_record *rec)
+{
+	const struct setnsmon_setns *s = &rec->setns;
+	const char *name;
+
+	if (!(s->has & SETNSMON_HAS_RET)) {
+		cell_add(cell, "?");
+		return;
+	}
+	if (s->flags & SETNSMON_FLAG_DENIED)
+		cell->ink = INK_BAD;
+	if (!s->ret) {
+		cell->ink = INK_GOOD;
+		cell_add(cell, "ok");
+		return;
+	}
+	name = errno_name(-(u32)s->ret);
+	if (name)
+		cell_add(cell, "%s", name);
+	else
+		cell_add(cell, "%d", s->ret);
+}
+
+static const char *relation_name(u8 relation)
+{
+	switch (relation) {
+	case SETNSMON_RELATION_ANCESTOR:
+		return " above";
+	case SETNSMON_RELATION_DESCENDANT:
+		return " below";
+	case SETNSMON_RELATION_UNRELATED:
+		return " apart";
+	default:
+		return "";
+	}
+}
+
+/*
+ * The user namespace that owns the target and, if it is not the caller's own,
+ * where it is seen from there: init, init above, alice@4026532199 below
+ */
+static void fill_owner(struct cell *cell, const struct setnsmon_record *rec)
+{
+	const struct setnsmon_setns *s = &rec->setns;
+
+	if (!(s->has & SETNSMON_HAS_OWNER)) {
+		cell_add(cell, "-");
+		return;
+	}
+	if (s->owner_level) {
+		cell->limit = strlen("username");
+		add_user(cell, s->owner_uid);
+		cell_add(cell, "@%u", s->owner_inum);
+	} else {
+		cell_add(cell, "init");
+	}
+	cell_add(cell, "%s", relation_name(s->relation));
+}
+
+static void fill_flags(struct cell *cell, const struct setnsmon_record *rec)
+{
+	const u32 notable = SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS |
+			    SETNSMON_FLAG_CAPS_GAINED | SETNSMON_FLAG_RACED;
+
+	if (rec->setns.flags & notable)
+		cell->ink = INK_NOTABLE;
+	cell->limit = CELL_MAX;
+	add_names(cell, flag_names, rec->setns.flags);
+}
+
+const struct column columns[] = {
+	{ "TIME", 8, false, 0, WIDE - 1, fill_time },
+	{ "TIME", 12, false, WIDE, UINT_MAX, fill_time_ms },
+	{ "PID", 7, true, 0, UINT_MAX, fill_pid },
+	{ "USER", 8, false, 0, WIDE - 1, fill_user },
+	{ "USER", 12, false, WIDE, UINT_MAX, fill_user },
+	{ "COMMAND", 15, false, 0, UINT_MAX, fill_command },
+	{ "KIND", 8, false, 0, WIDE - 1, fill_kind },
+	{ "KIND", 11, false, WIDE, UINT_MAX, fill_kind },
+	{ "TO", 10, false, 0, WIDE - 1, fill_target },
+	{ "FROM -> TO", 24, false, WIDE, UINT_MAX, fill_change },
+	{ "RESULT", 6, false, 0, UINT_MAX, fill_result },
+	{ "OWNER", 19, false, WIDE, UINT_MAX, fill_owner },
+	{ "FLAGS", 5, false, 0, UINT_MAX, fill_flags },
+};
+
+const unsigned int column_count = ARRAY_SIZE(columns);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "users.h"
+#include <pwd.h>
+#include <stdio.h>
+
+/* A user goes into the slot that its number selects, and pushes out another. */
+#define SLOTS 256
+
+struct slot {
+	bool used;
+	u32 uid;
+	char name[32];
+};
+
+static struct slot slots[SLOTS];
+
+static void slot_fill(struct slot *slot, u32 uid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	slot->used = true;
+	slot->uid = uid;
+	if (user && user->pw_name && user->pw_name[0])
+		snprintf(slot->name, sizeof(slot->name), "%s", user->pw_name);
+	else
+		snprintf(slot->name, sizeof(slot->name), "%u", uid);
+}
+
+const char *user_name(u32 uid)
+{
+	struct slot *slot = &slots[uid % SLOTS];
+
+	if (!slot->used || slot->uid != uid)
+		slot_fill(slot, uid);
+	return slot->name;
+}
