@@ -1,0 +1,76 @@
+# For people. The kernel's build system reads Kbuild, not this file, and so does DKMS.
+#
+#	make help
+
+KDIR    ?= /lib/modules/$(shell uname -r)/build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+VM := tests/vm/vm
+
+all: modules tools
+
+help:
+	@echo "To try it, on any Debian-like machine, without touching its kernel:"
+	@echo "  make demo              boot a throw-away machine and watch setns events live"
+	@echo "  make vm-shell          a root shell in such a machine"
+	@echo
+	@echo "To build it:"
+	@echo "  make                   the module and the reader"
+	@echo "  make modules           setnsmon.ko       KDIR=$(KDIR)"
+	@echo "  make tools             tools/setnsmon"
+	@echo "  make install           the reader and the header     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "  dkms install .         the module, for this machine's kernels"
+	@echo "  make clean             remove what was built (tests/vm/vm clean-cache: what the tests have set up)"
+	@echo
+	@echo "To test it (all of it runs in a build chroot and in throw-away machines):"
+	@echo "  make check             everything"
+	@echo "  make check-unit        the parts that run in user space"
+	@echo "  make check-functional  the module and the reader on real kernels"
+	@echo "  make check-dkms        installing with DKMS"
+	@echo "  make check-style       formatting, static checks, and whether things that repeat agree"
+
+modules: kdir-exists
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+kdir-exists:
+	@test -e $(KDIR)/Makefile || { \
+		echo "There are no kernel headers in $(KDIR)." >&2; \
+		echo "Install them: apt-get install linux-headers-$$(uname -r)" >&2; \
+		echo "or name others: make modules KDIR=/lib/modules/VERSION/build" >&2; \
+		echo "or let the throw-away machine build it: make demo" >&2; \
+		exit 1; }
+
+tools:
+	$(MAKE) -C tools
+
+install:
+	$(MAKE) -C tools install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/include/linux
+	install -m 644 include/uapi/linux/setnsmon.h $(DESTDIR)$(PREFIX)/include/linux/setnsmon.h
+
+check:
+	tests/run
+
+check-unit check-functional check-style check-dkms: check-%:
+	tests/run $*
+
+demo:
+	@tests/demo/demo
+
+vm-shell:
+	@$(VM) setup
+	@$(VM) build module tools
+	@$(VM) shell
+
+# Without kernel headers too
+clean:
+	rm -rf build .tmp_versions modules.order Module.symvers .modules.order.cmd .Module.symvers.cmd
+	rm -f setnsmon.o setnsmon.ko setnsmon.mod setnsmon.mod.c setnsmon.mod.o .setnsmon.*.cmd
+	rm -f module/*.o module/.*.cmd module/*.mod
+	$(MAKE) -C tools clean
+	test ! -e tests/unit/Makefile || $(MAKE) -C tests/unit clean
+	test ! -e tests/functional/Makefile || $(MAKE) -C tests/functional clean
+	test ! -e tests/demo/Makefile || $(MAKE) -C tests/demo clean
+
+.PHONY: all help modules kdir-exists tools install check check-unit check-functional check-style check-dkms demo vm-shell clean
