@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table of fields: that it names every byte of a record, each under one
+ * name only, and that its types and sizes fit what they stand for.
+ */
+#define _GNU_SOURCE
+#include "fields.h"
+#include "tap.h"
+
+#include <stdlib.h>
+
+static const unsigned int types[] = { SETNSMON_RECORD_SETNS, SETNSMON_RECORD_LOST };
+
+static void unknown_types_have_no_fields(void)
+{
+	unsigned int count = 7;
+
+	CHECK(!fields_of(0, &count));
+	EQ(count, 0);
+	count = 7;
+	CHECK(!fields_of(3, &count));
+	EQ(count, 0);
+}
+
+static void names_are_unique(void)
+{
+	unsigned int t, i, j, count;
+
+	for (t = 0; t < ARRAY_SIZE(types); t++) {
+		const struct field *f = fields_of(types[t], &count);
+
+		CHECK(count > 0);
+		for (i = 0; i < count; i++)
+			for (j = 0; j < i; j++)
+				if (f[i].type != FIELD_CLOSE && f[j].type != FIELD_CLOSE &&
+				    !strcmp(f[i].path, f[j].path))
+					FAIL("%s twice", f[i].path);
+	}
+}
+
+static void objects_are_balanced_and_prefix_their_members(void)
+{
+	unsigned int t, i, count;
+
+	for (t = 0; t < ARRAY_SIZE(types); t++) {
+		const struct field *f = fields_of(types[t], &count);
+		const char *open[8];
+		unsigned int depth = 0;
+
+		for (i = 0; i < count; i++) {
+			const char *in = depth ? open[depth - 1] : NULL;
+			size_t len = in ? strlen(in) : 0;
+
+			if (f[i].type == FIELD_CLOSE) {
+				if (!in || strcmp(in, f[i].path))
+					FAIL("%s is closed, %s is open", f[i].path, in ? in : "nothing");
+				depth -= depth > 0;
+				continue;
+			}
+			if (in && (strncmp(f[i].path, in, len) || f[i].path[len] != '.'))
+				FAIL("%s is in %s", f[i].path, in);
+			if (strchr(f[i].path + (in ? len + 1 : 0), '.'))
+				FAIL("%s is not in its object", f[i].path);
+			if (strcmp(field_key(&f[i]), f[i].path + (in ? len + 1 : 0)))
+				FAIL("the key of %s is %s", f[i].path, field_key(&f[i]));
+			if (f[i].type == FIELD_OPEN && depth < ARRAY_SIZE(open))
+				open[depth++] = f[i].path;
+		}
+		EQ(depth, 0);
+	}
+}
+
+static void sizes_fit_types(void)
+{
+	unsigned int t, i, count;
+
+	for (t = 0; t < ARRAY_SIZE(types); t++) {
+		const struct field *f = fields_of(types[t], &count);
+
+		for (i = 0; i < count; i++) {
+			unsigned int want = 0;
+
+			switch ((enum field_type)f[i].type) {
+			case FIELD_OPEN:
+			case FIELD_CLOSE:
+			case FIELD_VERSION:
+				break;
+			case FIELD_TIME:
+			case FIELD_U64:
+			case FIELD_HEX64:
+				want = 8;
+				break;
+			case FIELD_U32:
+			case FIELD_S32:
+			case FIELD_NAMES:
+			case FIELD_ERRNO:
+				want = 4;
+				break;
+			case FIELD_COMM:
+				want = 16;
+				break;
+			case FIELD_NAME:
+				want = f[i].size == 1 || f[i].size == 2 ? f[i].size : 4;
+				break;
+			}
+			if (f[i].size != want)
+				FAIL("%s has %u bytes, expected %u", f[i].path, f[i].size, want);
+			if (want && f[i].offset % (want > 8 ? 8 : want))
+				FAIL("%s is not aligned", f[i].path);
+			if (f[i].offset + f[i].size > sizeof(struct setnsmon_record))
+				FAIL("%s is not in the record", f[i].path);
+			CHECK((f[i].type == FIELD_NAME || f[i].type == FIELD_NAMES) == !!f[i].names);
+		}
+	}
+}
+
+/* Nothing that is recorded may be left unsaid. */
+static void every_byte_is_shown(void)
+{
+	u8 shown[sizeof(struct setnsmon_record)] = { 0 };
+	const struct field *f;
+	unsigned int i, count;
+
+	f = fields_of(SETNSMON_RECORD_SETNS, &count);
+	for (i = 0; i < count; i++)
+		memset(shown + f[i].offset, 1, f[i].size);
+	/* but for these, which are about the record, or nothing */
+	memset(shown + 2, 1, 2);		/* size */
+	memset(shown + 32 + 64, 1, 4);		/* has */
+	memset(shown + 32 + 307, 1, 5);		/* pad */
+	for (i = 0; i < sizeof(shown); i++)
+		if (!shown[i])
+			FAIL("byte %u is in no field", i);
+}
+
+/* A value of each size, at each place, and nothing from beside it. */
+static void values_are_read_where_they_are(void)
+{
+	struct setnsmon_record rec;
+	u8 *bytes = (u8 *)&rec;
+	const struct field *f;
+	unsigned int i, b, count;
+
+	for (b = 0; b < sizeof(rec); b++)
+		bytes[b] = b * 7 + 3;
+	f = fields_of(SETNSMON_RECORD_SETNS, &count);
+	for (i = 0; i < count; i++) {
+		u64 want = 0;
+
+		for (b = f[i].size; b-- > 0 && f[i].size <= 8;)
+			want = want << 8 | bytes[f[i].offset + b];
+		if (f[i].size == 8)
+			EQ(field_u64(&f[i], &rec), want);
+		else if (f[i].size == 1 || f[i].size == 2 || f[i].size == 4)
+			EQ(field_u32(&f[i], &rec), want);
+		if (f[i].size)
+			CHECK(field_bytes(&f[i], &rec) == bytes + f[i].offset);
+	}
+}
+
+static void names_are_found(void)
+{
+	CHECK(!strcmp(field_name_of(kind_names, 0x40000000), "net"));
+	CHECK(!field_name_of(kind_names, 0));
+	CHECK(!field_name_of(kind_names, 3));
+}
+
+/* glibc has them, too. */
+static void error_names_are_those_of_the_c_library(void)
+{
+	unsigned int err, named = 0;
+
+	for (err = 0; err < 5000; err++) {
+		const char *name = errno_name(err), *want = err ? strerrorname_np(err) : NULL;
+
+		if (!name)
+			continue;
+		named++;
+		if (!want || strcmp(name, want))
+			FAIL("%u is %s, expected %s", err, name, want ? want : "no name");
+	}
+	CHECK(named > 30);
+}
+
+static const struct tap_case cases[] = {
+	{ "a record of unknown type has no fields", unknown_types_have_no_fields },
+	{ "names are unique", names_are_unique },
+	{ "objects are balanced and prefix their members",
+	  objects_are_balanced_and_prefix_their_members },
+	{ "sizes fit types", sizes_fit_types },
+	{ "every byte of a call is shown", every_byte_is_shown },
+	{ "values are read where they are", values_are_read_where_they_are },
+	{ "names are found", names_are_found },
+	{ "error names are those of the C library", error_names_are_those_of_the_c_library },
+};
+
+TAP_MAIN(cases)

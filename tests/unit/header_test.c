@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The numbers of the binary interface, written out. They are what programs that
+ * were compiled long ago rely on: a change here is a break there. Compiles as C
+ * and as C++, for 64 and for 32 bit; all must agree.
+ */
+#include <linux/setnsmon.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tap.h"
+
+#define SIZE(type, bytes)	EQ(sizeof(struct type), bytes)
+#define AT(type, member, offset, bytes)					\
+	do {								\
+		EQ(offsetof(struct type, member), offset);		\
+		EQ(sizeof(((struct type *)0)->member), bytes);		\
+	} while (0)
+
+static void record_layout(void)
+{
+	SIZE(setnsmon_record, 360);
+	AT(setnsmon_record, type, 0, 2);
+	AT(setnsmon_record, size, 2, 2);
+	AT(setnsmon_record, cpu, 4, 4);
+	AT(setnsmon_record, seq, 8, 8);
+	AT(setnsmon_record, boot_ns, 16, 8);
+	AT(setnsmon_record, real_ns, 24, 8);
+	AT(setnsmon_record, setns, 32, 328);
+	AT(setnsmon_record, lost, 32, 8);
+}
+
+static void setns_layout(void)
+{
+	SIZE(setnsmon_setns, 328);
+	AT(setnsmon_setns, duration_ns, 0, 8);
+	AT(setnsmon_setns, start_ns, 8, 8);
+	AT(setnsmon_setns, cgroup_id, 16, 8);
+	AT(setnsmon_setns, cap_permitted, 24, 8);
+	AT(setnsmon_setns, cap_effective, 32, 8);
+	AT(setnsmon_setns, cap_effective_after, 40, 8);
+	AT(setnsmon_setns, target_id, 48, 8);
+	AT(setnsmon_setns, owner_id, 56, 8);
+	AT(setnsmon_setns, has, 64, 4);
+	AT(setnsmon_setns, flags, 68, 4);
+	AT(setnsmon_setns, ret, 72, 4);
+	AT(setnsmon_setns, fd, 76, 4);
+	AT(setnsmon_setns, nstype, 80, 4);
+	AT(setnsmon_setns, joined, 84, 4);
+	AT(setnsmon_setns, target_type, 88, 4);
+	AT(setnsmon_setns, target_inum, 92, 4);
+	AT(setnsmon_setns, target_pid, 96, 4);
+	AT(setnsmon_setns, owner_inum, 100, 4);
+	AT(setnsmon_setns, owner_level, 104, 4);
+	AT(setnsmon_setns, owner_uid, 108, 4);
+	AT(setnsmon_setns, caller_userns_inum, 112, 4);
+	AT(setnsmon_setns, caller_userns_level, 116, 4);
+	AT(setnsmon_setns, caller_userns_uid, 120, 4);
+	AT(setnsmon_setns, pid, 124, 4);
+	AT(setnsmon_setns, tid, 128, 4);
+	AT(setnsmon_setns, ppid, 132, 4);
+	AT(setnsmon_setns, ns_pid, 136, 4);
+	AT(setnsmon_setns, ns_tid, 140, 4);
+	AT(setnsmon_setns, uid, 144, 4);
+	AT(setnsmon_setns, euid, 148, 4);
+	AT(setnsmon_setns, suid, 152, 4);
+	AT(setnsmon_setns, fsuid, 156, 4);
+	AT(setnsmon_setns, gid, 160, 4);
+	AT(setnsmon_setns, egid, 164, 4);
+	AT(setnsmon_setns, sgid, 168, 4);
+	AT(setnsmon_setns, fsgid, 172, 4);
+	AT(setnsmon_setns, loginuid, 176, 4);
+	AT(setnsmon_setns, sessionid, 180, 4);
+	AT(setnsmon_setns, before, 184, 40);
+	AT(setnsmon_setns, after, 224, 40);
+	AT(setnsmon_setns, target_links, 264, 40);
+	AT(setnsmon_setns, abi, 304, 1);
+	AT(setnsmon_setns, fd_kind, 305, 1);
+	AT(setnsmon_setns, relation, 306, 1);
+	AT(setnsmon_setns, pad, 307, 5);
+	AT(setnsmon_setns, comm, 312, 16);
+}
+
+static void small_layouts(void)
+{
+	SIZE(setnsmon_lost, 8);
+	AT(setnsmon_lost, count, 0, 8);
+	SIZE(setnsmon_info, 16);
+	AT(setnsmon_info, abi_version, 0, 4);
+	AT(setnsmon_info, record_size, 4, 4);
+	AT(setnsmon_info, cpus, 8, 4);
+	AT(setnsmon_info, ring_records, 12, 4);
+	SIZE(setnsmon_counters, 48);
+	AT(setnsmon_counters, entered, 0, 8);
+	AT(setnsmon_counters, recorded, 8, 8);
+	AT(setnsmon_counters, missed, 16, 8);
+	AT(setnsmon_counters, ret_unknown, 24, 8);
+	AT(setnsmon_counters, readers, 32, 8);
+	AT(setnsmon_counters, lost, 40, 8);
+}
+
+static void ioctl_numbers(void)
+{
+	EQ(SETNSMON_IOC_INFO, 0x8010df00);
+	EQ(SETNSMON_IOC_FORMAT, 0x4004df01);
+	EQ(SETNSMON_IOC_COUNTERS, 0x8030df02);
+}
+
+static void constants(void)
+{
+	EQ(SETNSMON_ABI_VERSION, 1);
+	EQ(SETNSMON_LINE_MAX, 4096);
+	EQ(SETNSMON_COMM_LEN, 16);
+	CHECK(!strcmp(SETNSMON_DEVICE, "/dev/setnsmon"));
+	EQ(SETNSMON_RECORD_SETNS, 1);
+	EQ(SETNSMON_RECORD_LOST, 2);
+	EQ(SETNSMON_FORMAT_TEXT, 0);
+	EQ(SETNSMON_FORMAT_BINARY, 1);
+	EQ(SETNSMON_ABI_X86_64, 1);
+	EQ(SETNSMON_ABI_I386, 2);
+	EQ(SETNSMON_ABI_X32, 3);
+	EQ(SETNSMON_FD_NONE, 1);
+	EQ(SETNSMON_FD_OTHER, 2);
+	EQ(SETNSMON_FD_NSFS, 3);
+	EQ(SETNSMON_FD_PIDFD, 4);
+	EQ(SETNSMON_RELATION_NONE, 0);
+	EQ(SETNSMON_RELATION_SAME, 1);
+	EQ(SETNSMON_RELATION_ANCESTOR, 2);
+	EQ(SETNSMON_RELATION_DESCENDANT, 3);
+	EQ(SETNSMON_RELATION_UNRELATED, 4);
+}
+
+static void links(void)
+{
+	EQ(SETNSMON_LINK_CGROUP, 0);
+	EQ(SETNSMON_LINK_IPC, 1);
+	EQ(SETNSMON_LINK_MNT, 2);
+	EQ(SETNSMON_LINK_NET, 3);
+	EQ(SETNSMON_LINK_PID, 4);
+	EQ(SETNSMON_LINK_PID_FOR_CHILDREN, 5);
+	EQ(SETNSMON_LINK_TIME, 6);
+	EQ(SETNSMON_LINK_TIME_FOR_CHILDREN, 7);
+	EQ(SETNSMON_LINK_USER, 8);
+	EQ(SETNSMON_LINK_UTS, 9);
+	EQ(SETNSMON_LINKS, 10);
+}
+
+static void masks(void)
+{
+	EQ(SETNSMON_HAS_RET, 0x1);
+	EQ(SETNSMON_HAS_TARGET, 0x2);
+	EQ(SETNSMON_HAS_TARGET_NS, 0x4);
+	EQ(SETNSMON_HAS_OWNER, 0x8);
+	EQ(SETNSMON_HAS_TARGET_PID, 0x10);
+	EQ(SETNSMON_HAS_TARGET_LINKS, 0x20);
+	EQ(SETNSMON_HAS_NS_IDS, 0x40);
+	EQ(SETNSMON_HAS_LOGINUID, 0x80);
+	EQ(SETNSMON_HAS_SESSIONID, 0x100);
+	EQ(SETNSMON_HAS_CGROUP, 0x200);
+	EQ(SETNSMON_FLAG_DENIED, 0x1);
+	EQ(SETNSMON_FLAG_TO_INIT, 0x2);
+	EQ(SETNSMON_FLAG_UPWARD, 0x4);
+	EQ(SETNSMON_FLAG_USERNS_CROSS, 0x8);
+	EQ(SETNSMON_FLAG_CAPS_GAINED, 0x10);
+	EQ(SETNSMON_FLAG_RACED, 0x20);
+	EQ(SETNSMON_FLAG_RET_UNKNOWN, 0x40);
+	EQ(SETNSMON_FLAG_KERNEL_COMPAT, 0x80);
+}
+
+static const struct tap_case cases[] = {
+	{ "a record is 360 bytes, laid out as ever", record_layout },
+	{ "a call is 328 bytes, laid out as ever", setns_layout },
+	{ "losses, info and counters are laid out as ever", small_layouts },
+	{ "ioctl numbers are what they were", ioctl_numbers },
+	{ "constants are what they were", constants },
+	{ "links are in the order of ls", links },
+	{ "bits are what they were", masks },
+};
+
+TAP_MAIN(cases)

@@ -1,0 +1,941 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The reader's pure parts: JSON, the table, escapes, UTF-8. A strict JSON
+ * parser that is not the reader's own judges the JSON, and what it must hold is
+ * written out here, not taken from the field table.
+ */
+#define _GNU_SOURCE
+#include "cells.h"
+#include "escape.h"
+#include "json.h"
+#include "source.h"
+#include "table.h"
+#include "text.h"
+#include "users.h"
+#include "utf8.h"
+#include "tap.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <linux/sched.h>
+#include <locale.h>
+#include <stdlib.h>
+
+/* ---- records ---- */
+
+#define HAS_ALL ((1U << 10) - 1)
+
+static struct setnsmon_record blank(void)
+{
+	struct setnsmon_record rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.type = SETNSMON_RECORD_SETNS;
+	rec.size = sizeof(rec);
+	rec.setns.abi = SETNSMON_ABI_X86_64;
+	rec.setns.fd_kind = SETNSMON_FD_NONE;
+	return rec;
+}
+
+/* Every field has a value of its own. */
+static struct setnsmon_record full(void)
+{
+	struct setnsmon_record rec = blank();
+	struct setnsmon_setns *s = &rec.setns;
+	unsigned int i;
+
+	rec.cpu = 1;
+	rec.seq = 42;
+	rec.boot_ns = 84123456789;
+	rec.real_ns = 1795295053120394123;
+	*s = (struct setnsmon_setns){
+		.duration_ns = 2310, .start_ns = 84000000000, .cgroup_id = 4711,
+		.cap_permitted = 0x1ffffffffff, .cap_effective = 0x20, .cap_effective_after = 0x21,
+		.target_id = 7001, .owner_id = 7002,
+		.has = HAS_ALL, .flags = SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_TO_INIT,
+		.ret = 0, .fd = 3, .nstype = CLONE_NEWNET, .joined = CLONE_NEWNET,
+		.target_type = CLONE_NEWNET, .target_inum = 4026532208, .target_pid = 900,
+		.owner_inum = 4026531837, .owner_level = 2, .owner_uid = 1001,
+		.caller_userns_inum = 4026532199, .caller_userns_level = 1,
+		.caller_userns_uid = 1002,
+		.pid = 812, .tid = 813, .ppid = 800, .ns_pid = 12, .ns_tid = 13,
+		.uid = 1, .euid = 2, .suid = 3, .fsuid = 4,
+		.gid = 5, .egid = 6, .sgid = 7, .fsgid = 8,
+		.loginuid = 1000, .sessionid = 33,
+		.abi = SETNSMON_ABI_I386, .fd_kind = SETNSMON_FD_NSFS,
+		.relation = SETNSMON_RELATION_ANCESTOR, .comm = "nsenter",
+	};
+	for (i = 0; i < SETNSMON_LINKS; i++) {
+		s->before[i] = 100 + i;
+		s->after[i] = 200 + i;
+		s->target_links[i] = 300 + i;
+	}
+	return rec;
+}
+
+static struct setnsmon_record with_comm(const void *comm, size_t len)
+{
+	struct setnsmon_record rec = full();
+
+	memset(rec.setns.comm, 0, SETNSMON_COMM_LEN);
+	memcpy(rec.setns.comm, comm, len);
+	return rec;
+}
+
+static struct setnsmon_record lost(u64 count)
+{
+	struct setnsmon_record rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.type = SETNSMON_RECORD_LOST;
+	rec.size = sizeof(rec);
+	rec.cpu = 3;
+	rec.seq = 9;
+	rec.boot_ns = 5;
+	rec.lost.count = count;
+	return rec;
+}
+
+static struct setnsmon_record ones(void)
+{
+	struct setnsmon_record rec;
+
+	memset(&rec, 0xff, sizeof(rec));
+	rec.type = SETNSMON_RECORD_SETNS;
+	return rec;
+}
+
+/* The same numbers in each run. */
+static u64 random_state = 1;
+
+static u64 random_u64(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+static struct setnsmon_record random_record(void)
+{
+	struct setnsmon_record rec;
+	u8 *bytes = (u8 *)&rec;
+	size_t i;
+
+	for (i = 0; i < sizeof(rec); i++)
+		bytes[i] = random_u64() >> 32;
+	rec.type = random_u64() % 8 ? SETNSMON_RECORD_SETNS : SETNSMON_RECORD_LOST;
+	rec.setns.abi %= 5;
+	rec.setns.fd_kind %= 6;
+	rec.setns.relation %= 6;
+	return rec;
+}
+
+/* ---- JSON ---- */
+
+static struct json *json;
+
+/* Parsed; NULL, and the case fails, where it is not one line of strict JSON. */
+static struct json_object *parsed(const struct setnsmon_record *rec)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *object;
+	const char *line = NULL;
+	size_t len = json_line(json, rec, &line);
+
+	if (!len || line[len - 1] != '\n' || memchr(line, '\n', len) != line + len - 1) {
+		FAIL("not one line");
+		json_tokener_free(tokener);
+		return NULL;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	object = json_tokener_parse_ex(tokener, line, len - 1);
+	if (json_tokener_get_error(tokener) == json_tokener_continue)
+		object = json_tokener_parse_ex(tokener, "", 1);
+	if (json_tokener_get_error(tokener) != json_tokener_success || !object)
+		FAIL("not JSON: %s: %.*s",
+		     json_tokener_error_desc(json_tokener_get_error(tokener)), (int)len, line);
+	json_tokener_free(tokener);
+	return object;
+}
+
+static struct json_object *no_such_key;
+
+/* The value at a dotted path; NULL is null. */
+static struct json_object *at(struct json_object *object, const char *path)
+{
+	char copy[128], *rest = copy, *key;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	while ((key = strsep(&rest, ".")))
+		if (!json_object_object_get_ex(object, key, &object))
+			return no_such_key;
+	return object;
+}
+
+static const char *shown(struct json_object *object)
+{
+	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+}
+
+static void is_json(const struct setnsmon_record *rec, const char *want)
+{
+	struct json_object *got = parsed(rec);
+	struct json_object *wanted = json_tokener_parse(want);
+
+	CHECK(wanted);
+	if (got && strcmp(shown(got), shown(wanted)))
+		FAIL("%s", shown(got));
+	json_object_put(got);
+	json_object_put(wanted);
+}
+
+#define TEN(n)										\
+	"{\"cgroup\":" #n "00,\"ipc\":" #n "01,\"mnt\":" #n "02,\"net\":" #n "03,"	\
+	"\"pid\":" #n "04,\"pid_for_children\":" #n "05,\"time\":" #n "06,"		\
+	"\"time_for_children\":" #n "07,\"user\":" #n "08,\"uts\":" #n "09}"
+
+static void json_of_a_full_record(void)
+{
+	struct setnsmon_record rec = full();
+
+	is_json(&rec,
+		"{\"v\":1,\"event\":\"setns\",\"time\":\"2026-11-21T21:04:13.120394123Z\","
+		"\"boot_ns\":84123456789,\"duration_ns\":2310,\"cpu\":1,\"seq\":42,"
+		"\"abi\":\"i386\",\"pid\":812,\"tid\":813,\"ppid\":800,\"ns_pid\":12,\"ns_tid\":13,"
+		"\"comm\":\"nsenter\",\"start_ns\":84000000000,"
+		"\"uid\":1,\"euid\":2,\"suid\":3,\"fsuid\":4,"
+		"\"gid\":5,\"egid\":6,\"sgid\":7,\"fsgid\":8,"
+		"\"cap_permitted\":\"000001ffffffffff\",\"cap_effective\":\"0000000000000020\","
+		"\"cap_effective_after\":\"0000000000000021\",\"loginuid\":1000,\"sessionid\":33,"
+		"\"cgroup_id\":4711,\"fd\":3,\"fd_kind\":\"nsfs\",\"nstype\":1073741824,"
+		"\"nstype_names\":[\"net\"],"
+		"\"target\":{\"type\":\"net\",\"inum\":4026532208,\"id\":7001,"
+		"\"owner\":{\"inum\":4026531837,\"id\":7002,\"level\":2,\"uid\":1001},"
+		"\"relation\":\"ancestor\",\"links\":" TEN(3) "},\"target_pid\":900,"
+		"\"caller_userns\":{\"inum\":4026532199,\"level\":1,\"uid\":1002},"
+		"\"before\":" TEN(1) ",\"after\":" TEN(2) ",\"joined\":[\"net\"],\"ret\":0,"
+		"\"errno\":null,\"flags\":[\"to-init\",\"upward\"]}");
+}
+
+static void json_of_a_lost_record(void)
+{
+	struct setnsmon_record rec = lost(37);
+
+	is_json(&rec, "{\"v\":1,\"event\":\"lost\",\"time\":\"1970-01-01T00:00:00.000000000Z\","
+		      "\"boot_ns\":5,\"cpu\":3,\"seq\":9,\"count\":37}");
+}
+
+static void json_of_an_unknown_type_is_nothing(void)
+{
+	struct setnsmon_record rec = full();
+	const char *line;
+
+	rec.type = 3;
+	EQ(json_line(json, &rec, &line), 0);
+}
+
+static const struct {
+	u32 bit;
+	const char *paths[6];
+} parts[] = {
+	{ SETNSMON_HAS_RET, { "duration_ns", "cap_effective_after", "after", "joined", "ret" } },
+	{ SETNSMON_HAS_TARGET, { "target" } },
+	{ SETNSMON_HAS_TARGET_NS, { "target.type", "target.inum", "target.id" } },
+	{ SETNSMON_HAS_OWNER, { "target.owner", "target.relation" } },
+	{ SETNSMON_HAS_TARGET_PID, { "target_pid" } },
+	{ SETNSMON_HAS_TARGET_LINKS, { "target.links" } },
+	{ SETNSMON_HAS_NS_IDS, { "target.id", "target.owner.id" } },
+	{ SETNSMON_HAS_LOGINUID, { "loginuid" } },
+	{ SETNSMON_HAS_SESSIONID, { "sessionid" } },
+	{ SETNSMON_HAS_CGROUP, { "cgroup_id" } },
+};
+
+static unsigned int count_nulls(struct json_object *object)
+{
+	unsigned int nulls = 0;
+
+	json_object_object_foreach(object, key, value)
+	{
+		(void)key;
+		if (!value)
+			nulls++;
+		else if (json_object_is_type(value, json_type_object))
+			nulls += count_nulls(value);
+	}
+	return nulls;
+}
+
+/* Of each part: its own paths and no others, and back again. */
+static void json_nulls_what_is_missing(void)
+{
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct setnsmon_record rec = full();
+		struct json_object *object;
+
+		rec.setns.has &= ~parts[i].bit;
+		object = parsed(&rec);
+		for (n = 0; n < ARRAY_SIZE(parts[i].paths) && parts[i].paths[n]; n++)
+			if (at(object, parts[i].paths[n]))
+				FAIL("bit %#x: %s is not null", parts[i].bit, parts[i].paths[n]);
+		/* errno is null in a full record, too. */
+		EQ(count_nulls(object), n + 1);
+		json_object_put(object);
+		json_of_a_full_record();
+	}
+}
+
+static void json_of_an_empty_record_has_only_nulls(void)
+{
+	struct setnsmon_record rec = blank();
+	struct json_object *object = parsed(&rec);
+
+	CHECK(!at(object, "target"));
+	CHECK(!at(object, "after"));
+	CHECK(!at(object, "ret"));
+	CHECK(!at(object, "errno"));
+	CHECK(!at(object, "joined"));
+	CHECK(!at(object, "duration_ns"));
+	CHECK(!strcmp(shown(at(object, "flags")), "[]"));
+	CHECK(!strcmp(shown(at(object, "nstype_names")), "[]"));
+	CHECK(!strcmp(shown(at(object, "comm")), "\"\""));
+	EQ(count_nulls(object), 11);
+	json_object_put(object);
+}
+
+static void json_of_a_pidfd(void)
+{
+	struct setnsmon_record rec = full();
+	struct json_object *object;
+
+	rec.setns.fd_kind = SETNSMON_FD_PIDFD;
+	rec.setns.nstype = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWNS;
+	rec.setns.has &= ~SETNSMON_HAS_TARGET_NS;
+	object = parsed(&rec);
+	CHECK(!strcmp(shown(at(object, "fd_kind")), "\"pidfd\""));
+	CHECK(!strcmp(shown(at(object, "nstype_names")), "[\"mnt\",\"net\",\"uts\"]"));
+	CHECK(!at(object, "target.type"));
+	CHECK(!strcmp(shown(at(object, "target.links.user")), "308"));
+	CHECK(!strcmp(shown(at(object, "target_pid")), "900"));
+	json_object_put(object);
+}
+
+static void json_of_results(void)
+{
+	static const struct {
+		int ret;
+		const char *ret_shown, *errno_shown;
+	} cases[] = {
+		{ 0, "0", "null" },
+		{ -1, "-1", "\"EPERM\"" },
+		{ -9, "-9", "\"EBADF\"" },
+		{ -22, "-22", "\"EINVAL\"" },
+		{ -4095, "-4095", "4095" },
+		{ INT_MIN, "-2147483648", "2147483648" },
+		{ INT_MAX, "2147483647", "null" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct setnsmon_record rec = full();
+		struct json_object *object;
+
+		rec.setns.ret = cases[i].ret;
+		object = parsed(&rec);
+		CHECK(!strcmp(shown(at(object, "ret")), cases[i].ret_shown));
+		CHECK(!strcmp(shown(at(object, "errno")), cases[i].errno_shown));
+		json_object_put(object);
+	}
+}
+
+static void json_of_extreme_values(void)
+{
+	struct setnsmon_record rec = ones();
+	struct json_object *object = parsed(&rec);
+
+	CHECK(!strcmp(shown(at(object, "boot_ns")), "18446744073709551615"));
+	CHECK(!strcmp(shown(at(object, "pid")), "4294967295"));
+	CHECK(!strcmp(shown(at(object, "abi")), "255"));
+	CHECK(!strcmp(shown(at(object, "target.type")), "4294967295"));
+	CHECK(!strcmp(shown(at(object, "cap_permitted")), "\"ffffffffffffffff\""));
+	EQ(json_object_array_length(at(object, "flags")), 8);
+	EQ(json_object_array_length(at(object, "joined")), 8);
+	CHECK(!strcmp(shown(at(object, "comm_bytes")), "\"ffffffffffffffffffffffffffffffff\""));
+	json_object_put(object);
+}
+
+/* Bytes that may change a terminal, raw; also those of C1 written as UTF-8. */
+static bool has_control(const char *s, size_t len)
+{
+	unsigned int n;
+	u32 code;
+
+	for (; len; s += n, len -= n) {
+		n = utf8_decode((const u8 *)s, len, &code);
+		if (!n)
+			return true;
+		if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x202e || code == 0x2028)
+			return true;
+	}
+	return false;
+}
+
+static int unhex(char c)
+{
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* What a program makes of the two keys; the length, or -1. */
+static int recover(struct json_object *object, u8 *bytes)
+{
+	struct json_object *hex;
+	const char *s;
+	int len, i;
+
+	if (!json_object_object_get_ex(object, "comm_bytes", &hex)) {
+		len = json_object_get_string_len(at(object, "comm"));
+		memcpy(bytes, json_object_get_string(at(object, "comm")), len);
+		return len;
+	}
+	s = json_object_get_string(hex);
+	len = json_object_get_string_len(hex);
+	for (i = 0; i < len / 2; i++)
+		bytes[i] = unhex(s[2 * i]) << 4 | unhex(s[2 * i + 1]);
+	return strstr(json_object_get_string(at(object, "comm")), "\xef\xbf\xbd") ? len / 2 : -1;
+}
+
+static void comm_survives_json(const void *comm, size_t len)
+{
+	struct setnsmon_record rec = with_comm(comm, len);
+	struct json_object *object = parsed(&rec);
+	u8 bytes[64];
+	const char *line;
+	size_t size;
+
+	size = json_line(json, &rec, &line);
+	if (has_control(line, size - 1))
+		FAIL("control character: %s", line);
+	EQ(recover(object, bytes), len);
+	CHECK(!memcmp(bytes, comm, len));
+	json_object_put(object);
+}
+
+#define HOSTILE(s) { s, sizeof(s) - 1 }
+
+static const struct {
+	const char *bytes;
+	size_t len;
+} hostile[] = {
+	HOSTILE(""),
+	HOSTILE("fifteen-bytes-x"),
+	HOSTILE("sixteen-bytes-xx"),
+	HOSTILE("a\nb"),
+	HOSTILE("\r\t\b\f\v\a"),
+	HOSTILE("\"},{\"v\":1"),
+	HOSTILE("\\"),
+	HOSTILE("\\x1b\\u001b"),
+	HOSTILE("\033[2J\033[1;31m"),
+	HOSTILE("\033]0;title\007"),
+	HOSTILE("\177\177"),
+	HOSTILE("\xc2\x9b" "31m"),
+	HOSTILE("\xc2\x80\xc2\x9f\xc2\xa0"),
+	HOSTILE("\x9b" "31m"),
+	HOSTILE("gr\xc3\xbcn"),
+	HOSTILE("\xe6\xbc\xa2\xe5\xad\x97"),
+	HOSTILE("\xf0\x9f\x90\xa7"),
+	HOSTILE("\xe2\x80\xae" "evil"),
+	HOSTILE("\xe2\x80\xa8line"),
+	HOSTILE("e\xcc\x81"),
+	HOSTILE("cut\xf0\x9f\x90"),
+	HOSTILE("\xff\xfe"),
+	HOSTILE("\xc0\xaf\xe0\x80\xaf"),
+	HOSTILE("\xed\xa0\x80"),
+	HOSTILE("\xf4\x90\x80\x80"),
+	HOSTILE("\xef\xbf\xbd"),
+	HOSTILE("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+};
+
+static void json_carries_every_comm(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hostile); i++)
+		comm_survives_json(hostile[i].bytes, hostile[i].len);
+}
+
+static void json_carries_every_byte(void)
+{
+	unsigned int a, b;
+	u8 comm[2];
+
+	for (a = 1; a < 256; a++) {
+		for (b = 1; b < 256; b++) {
+			comm[0] = a;
+			comm[1] = b;
+			comm_survives_json(comm, 2);
+		}
+	}
+}
+
+static void json_has_comm_bytes_only_if_needed(void)
+{
+	struct setnsmon_record good = with_comm("gr\xc3\xbcn", 5);
+	struct setnsmon_record bad = with_comm("gr\xfcn", 4);
+	struct json_object *object = parsed(&good);
+
+	CHECK(at(object, "comm_bytes") == no_such_key);
+	json_object_put(object);
+	object = parsed(&bad);
+	CHECK(!strcmp(shown(at(object, "comm")), "\"gr\xef\xbf\xbdn\""));
+	CHECK(!strcmp(shown(at(object, "comm_bytes")), "\"6772fc6e\""));
+	json_object_put(object);
+}
+
+/* Adds the keys as the text line has them: with dots, objects left out. */
+static void flatten(struct json_object *object, const char *prefix, char *keys, size_t size)
+{
+	char path[128];
+
+	json_object_object_foreach(object, key, value)
+	{
+		snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "", key);
+		if (!strcmp(path, "comm_bytes"))
+			continue;
+		if (value && json_object_is_type(value, json_type_object)) {
+			flatten(value, path, keys, size);
+			continue;
+		}
+		strncat(keys, path, size - strlen(keys) - 1);
+		strncat(keys, " ", size - strlen(keys) - 1);
+	}
+}
+
+/* The keys of a text line; equals signs in strings are escaped there or quoted. */
+static void text_keys(const struct setnsmon_record *rec, char *keys)
+{
+	char line[SETNSMON_LINE_MAX + 1];
+	bool quoted = false, in_key = true;
+	char *p;
+
+	line[text_line(line, rec)] = '\0';
+	for (p = line; *p; p++) {
+		if (quoted && *p == '\\') {
+			p++;
+		} else if (*p == '"') {
+			quoted = !quoted;
+		} else if (!quoted && (*p == ' ' || *p == '\n')) {
+			in_key = true;
+			*keys++ = ' ';
+		} else if (!quoted && *p == '=') {
+			in_key = false;
+		} else if (in_key) {
+			*keys++ = *p;
+		}
+	}
+	*keys = '\0';
+}
+
+static void json_and_text_have_the_same_keys(void)
+{
+	char of_json[4096], of_text[4096];
+	unsigned int i;
+
+	for (i = 0; i < 2000; i++) {
+		struct setnsmon_record rec = random_record();
+		struct json_object *object = parsed(&rec);
+
+		of_json[0] = '\0';
+		flatten(object, "", of_json, sizeof(of_json));
+		text_keys(&rec, of_text);
+		if (strcmp(of_json, of_text))
+			FAIL("%s / %s", of_json, of_text);
+		json_object_put(object);
+	}
+}
+
+static void json_of_random_records(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20000; i++) {
+		struct setnsmon_record rec = random_record();
+		const char *line;
+		size_t len;
+
+		json_object_put(parsed(&rec));
+		len = json_line(json, &rec, &line);
+		CHECK(!has_control(line, len - 1));
+	}
+}
+
+/* ---- the table ---- */
+
+static char table_text[1 << 16];
+
+/* What a table of this width shows of the records, titles left out. */
+static const char *rows(const struct setnsmon_record *recs, unsigned int count, unsigned int width,
+			bool color)
+{
+	FILE *out = fmemopen(table_text, sizeof(table_text), "w");
+	struct table table;
+	unsigned int i;
+	long start;
+
+	table_begin(&table, out, color);
+	start = ftell(out);
+	table.width = width;
+	table.year = 126;
+	table.day = 324;
+	for (i = 0; i < count; i++)
+		table_record(&table, &recs[i]);
+	fclose(out);
+	return table_text + start;
+}
+
+static unsigned int lines_in(const char *s)
+{
+	unsigned int lines = 0;
+
+	for (; *s; s++)
+		lines += *s == '\n';
+	return lines;
+}
+
+/* Takes out newlines and, if there may be colours, their sequences. */
+static bool only_printable(const char *s, bool color)
+{
+	char rest[sizeof(table_text)], *p = rest;
+	size_t n;
+
+	for (; *s; s++) {
+		if (*s == '\n')
+			continue;
+		if (color && !strncmp(s, "\033[", 2)) {
+			n = strspn(s + 2, "0123456789;");
+			if (s[2 + n] != 'm')
+				return false;
+			s += 2 + n;
+			continue;
+		}
+		*p++ = *s;
+	}
+	return !has_control(rest, p - rest);
+}
+
+static bool has(const char *s, const char *part)
+{
+	if (strstr(s, part))
+		return true;
+	FAIL("no '%s' in: %s", part, s);
+	return false;
+}
+
+static void table_of_a_call(void)
+{
+	struct setnsmon_record rec = full();
+	const char *s;
+
+	rec.setns.owner_level = 0;
+	rec.setns.uid = rec.setns.euid = 4000000001;
+	s = rows(&rec, 1, 120, false);
+	EQ(lines_in(s), 1);
+	CHECK(!strcmp(s, "21:04:13.120 812/813 4000000001   nsenter         net         "
+			 "103 -> 4026532208        ok     init above          to-init,upward\n"));
+	s = rows(&rec, 1, 80, false);
+	CHECK(!strcmp(s, "21:04:13 812/813 4000000+ nsenter         net      4026532208 "
+			 "ok     to-init,upward\n"));
+}
+
+static void table_of_targets(void)
+{
+	struct setnsmon_record rec = full();
+
+	rec.setns.before[SETNSMON_LINK_NET] = rec.setns.target_inum;
+	CHECK(has(rows(&rec, 1, 120, false), " 4026532208 (same) "));
+	rec.setns.owner_uid = 4000000001;
+	CHECK(has(rows(&rec, 1, 120, false), " 4000000+@4026531837 above "));
+	rec.setns.target_type = CLONE_NEWPID;
+	CHECK(has(rows(&rec, 1, 120, false), " pid         105 -> 4026532208 "));
+
+	rec.setns.fd_kind = SETNSMON_FD_PIDFD;
+	rec.setns.has &= ~SETNSMON_HAS_TARGET_NS;
+	rec.setns.nstype = CLONE_NEWNET;
+	rec.setns.before[SETNSMON_LINK_NET] = 103;
+	CHECK(has(rows(&rec, 1, 120, false), " net         103 -> 303 "));
+	rec.setns.nstype = CLONE_NEWPID;
+	CHECK(has(rows(&rec, 1, 120, false), " pid         105 -> 304 "));
+	rec.setns.nstype = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWNS;
+	CHECK(has(rows(&rec, 1, 120, false), " mnt,net+1   pid 900 "));
+	rec.setns.has &= ~SETNSMON_HAS_TARGET_PID;
+	CHECK(has(rows(&rec, 1, 120, false), " pid gone "));
+
+	rec.setns.has = SETNSMON_HAS_RET;
+	rec.setns.fd_kind = SETNSMON_FD_NONE;
+	rec.setns.nstype = 0;
+	CHECK(has(rows(&rec, 1, 120, false), " -           fd closed "));
+	rec.setns.fd_kind = SETNSMON_FD_OTHER;
+	CHECK(has(rows(&rec, 1, 120, false), " not a ns "));
+}
+
+static void table_of_results(void)
+{
+	struct setnsmon_record rec = full();
+
+	rec.setns.ret = -1;
+	rec.setns.flags = SETNSMON_FLAG_DENIED;
+	CHECK(has(rows(&rec, 1, 120, false), " EPERM "));
+	CHECK(has(rows(&rec, 1, 120, true), "\033[1;31mEPERM\033[0m"));
+	rec.setns.ret = -4000;
+	CHECK(has(rows(&rec, 1, 120, false), " -4000 "));
+	rec.setns.has &= ~SETNSMON_HAS_RET;
+	CHECK(has(rows(&rec, 1, 120, false), " ? "));
+}
+
+static void table_of_losses(void)
+{
+	struct setnsmon_record recs[2] = { lost(37), lost(1) };
+	const char *s;
+
+	recs[0].real_ns = recs[1].real_ns = full().real_ns;
+	s = rows(recs, 2, 120, false);
+	CHECK(!strcmp(s, "--- 37 records lost on CPU 3 ---\n--- 1 record lost on CPU 3 ---\n"));
+}
+
+static void table_tells_a_new_date(void)
+{
+	struct setnsmon_record recs[2] = { full(), full() };
+	const char *s;
+
+	recs[1].real_ns += 86400ULL * 1000000000;
+	s = rows(recs, 2, 120, false);
+	EQ(lines_in(s), 3);
+	CHECK(has(s, "\n--- 2026-11-22 ---\n"));
+}
+
+static void table_repeats_its_titles(void)
+{
+	struct setnsmon_record rec = full();
+	FILE *out = fmemopen(table_text, sizeof(table_text), "w");
+	struct table table;
+	unsigned int i, titles = 0;
+	const char *p;
+
+	table_begin(&table, out, false);
+	table.year = 126;
+	table.day = 324;
+	table.height = 10;
+	for (i = 0; i < 27; i++)
+		table_record(&table, &rec);
+	fclose(out);
+	for (p = table_text; (p = strstr(p, "COMMAND")); p++)
+		titles++;
+	EQ(titles, 3);
+	EQ(lines_in(table_text), 30);
+}
+
+static void table_leaves_out_unknown_types(void)
+{
+	struct setnsmon_record rec = full();
+
+	rec.type = 77;
+	CHECK(!*rows(&rec, 1, 120, false));
+}
+
+static void table_is_safe(void)
+{
+	static const unsigned int widths[] = { 1, 80, 119, 120, 500 };
+	unsigned int i, w, color;
+
+	for (w = 0; w < ARRAY_SIZE(widths); w++) {
+		for (color = 0; color < 2; color++) {
+			for (i = 0; i < ARRAY_SIZE(hostile); i++) {
+				struct setnsmon_record rec =
+					with_comm(hostile[i].bytes, hostile[i].len);
+				const char *s = rows(&rec, 1, widths[w], color);
+
+				EQ(lines_in(s), 1);
+				if (!only_printable(s, color))
+					FAIL("control character: %s", s);
+			}
+		}
+	}
+}
+
+static void table_of_random_records(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20000; i++) {
+		struct setnsmon_record rec = i ? random_record() : ones();
+		bool color = i & 1;
+		const char *s = rows(&rec, 1, i & 2 ? 80 : 120, color);
+
+		CHECK(lines_in(s) == 1 || lines_in(s) == 2);
+		CHECK(only_printable(s, color));
+	}
+}
+
+/* ---- cells, escapes, UTF-8, users, batches ---- */
+
+static void is_cell(const char *string, size_t len, unsigned int limit, bool utf8, const char *want,
+		    unsigned int width)
+{
+	struct cell cell = { .limit = limit, .utf8 = utf8 };
+
+	cell_add_string(&cell, string, len);
+	if (cell.len != strlen(want) || memcmp(cell.text, want, cell.len))
+		FAIL("'%.*s', expected '%s'", (int)cell.len, cell.text, want);
+	EQ(cell.width, width);
+}
+
+static void cells_are_cut_between_characters(void)
+{
+	is_cell("abc", 3, 3, false, "abc", 3);
+	is_cell("abcd", 4, 3, false, "ab+", 3);
+	is_cell("a\nb", 3, 8, false, "a\\x0ab", 6);
+	is_cell("a\nb", 3, 5, false, "a+", 2);
+	is_cell("gr\xc3\xbcn", 5, 4, true, "gr\xc3\xbcn", 4);
+	is_cell("gr\xc3\xbcn", 5, 20, false, "gr\\xc3\\xbcn", 11);
+	is_cell("\xe6\xbc\xa2\xe5\xad\x97", 6, 4, true, "\xe6\xbc\xa2\xe5\xad\x97", 4);
+	is_cell("\xe6\xbc\xa2\xe5\xad\x97", 6, 3, true, "\xe6\xbc\xa2+", 3);
+	is_cell("e\xcc\x81", 3, 20, true, "e\\xcc\\x81", 9);
+	is_cell("\xe2\x80\xae", 3, 20, true, "\\xe2\\x80\\xae", 12);
+	is_cell("a\\b", 3, 20, true, "a\\\\b", 4);
+	is_cell("", 0, 3, true, "", 0);
+}
+
+static void cells_do_not_overflow(void)
+{
+	struct cell cell = { .limit = UINT_MAX };
+	unsigned int i;
+
+	for (i = 0; i < 2 * CELL_MAX; i++) {
+		cell_add_string(&cell, "\n", 1);
+		cell_add(&cell, "%u", i);
+		CHECK(cell.len < CELL_MAX);
+	}
+}
+
+static void utf8_is_strict(void)
+{
+	static const struct {
+		const char *bytes;
+		unsigned int len, used;
+		u32 code;
+	} cases[] = {
+		{ "", 0, 0, 0 },
+		{ "\x7f", 1, 1, 0x7f },
+		{ "\x80", 1, 0, 0 },
+		{ "\xc1\xbf", 2, 0, 0 },
+		{ "\xc2\x80", 2, 2, 0x80 },
+		{ "\xdf\xbf", 2, 2, 0x7ff },
+		{ "\xe0\x9f\xbf", 3, 0, 0 },
+		{ "\xe0\xa0\x80", 3, 3, 0x800 },
+		{ "\xed\x9f\xbf", 3, 3, 0xd7ff },
+		{ "\xed\xa0\x80", 3, 0, 0 },
+		{ "\xed\xbf\xbf", 3, 0, 0 },
+		{ "\xee\x80\x80", 3, 3, 0xe000 },
+		{ "\xef\xbf\xbf", 3, 3, 0xffff },
+		{ "\xf0\x8f\xbf\xbf", 4, 0, 0 },
+		{ "\xf0\x90\x80\x80", 4, 4, 0x10000 },
+		{ "\xf4\x8f\xbf\xbf", 4, 4, 0x10ffff },
+		{ "\xf4\x90\x80\x80", 4, 0, 0 },
+		{ "\xf8\x88\x80\x80", 4, 0, 0 },
+		{ "\xe2\x82\xac", 2, 0, 0 },
+		{ "\xe2\x28\xa1", 3, 0, 0 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		u32 code = 0;
+
+		EQ(utf8_decode((const u8 *)cases[i].bytes, cases[i].len, &code), cases[i].used);
+		EQ(code, cases[i].code);
+		EQ(utf8_valid((const u8 *)cases[i].bytes, cases[i].len),
+		   !cases[i].len || cases[i].used);
+	}
+}
+
+static void users_have_names_or_numbers(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		CHECK(!strcmp(user_name(0), "root"));
+		CHECK(!strcmp(user_name(4000000000), "4000000000"));
+		CHECK(!strcmp(user_name(4000000256), "4000000256"));
+		CHECK(!strcmp(user_name(UINT_MAX), "4294967295"));
+	}
+}
+
+/* A module may give more than this program knows, or less. */
+static void batches_of_other_sizes(void)
+{
+	static const int differences[] = { -64, 0, 64 };
+	u8 batch[3 * (sizeof(struct setnsmon_record) + 64)];
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(differences); i++) {
+		size_t step = sizeof(struct setnsmon_record) + differences[i];
+		struct source source = { .info.record_size = step, .batch = batch, .count = 3 };
+		struct setnsmon_record rec;
+
+		for (n = 0; n < 3; n++)
+			memset(batch + n * step, 'a' + n, step);
+		for (n = 0; n < 3; n++) {
+			source_record(&source, n, &rec);
+			EQ(*(u8 *)&rec, 'a' + n);
+			EQ(rec.setns.comm[0], differences[i] < 0 ? 0 : 'a' + n);
+		}
+	}
+}
+
+static const struct tap_case cases[] = {
+#define CASE(name) { #name, name }
+	CASE(json_of_a_full_record),
+	CASE(json_of_a_lost_record),
+	CASE(json_of_an_unknown_type_is_nothing),
+	CASE(json_nulls_what_is_missing),
+	CASE(json_of_an_empty_record_has_only_nulls),
+	CASE(json_of_a_pidfd),
+	CASE(json_of_results),
+	CASE(json_of_extreme_values),
+	CASE(json_carries_every_comm),
+	CASE(json_carries_every_byte),
+	CASE(json_has_comm_bytes_only_if_needed),
+	CASE(json_and_text_have_the_same_keys),
+	CASE(json_of_random_records),
+	CASE(table_of_a_call),
+	CASE(table_of_targets),
+	CASE(table_of_results),
+	CASE(table_of_losses),
+	CASE(table_tells_a_new_date),
+	CASE(table_repeats_its_titles),
+	CASE(table_leaves_out_unknown_types),
+	CASE(table_is_safe),
+	CASE(table_of_random_records),
+	CASE(cells_are_cut_between_characters),
+	CASE(cells_do_not_overflow),
+	CASE(utf8_is_strict),
+	CASE(users_have_names_or_numbers),
+	CASE(batches_of_other_sizes),
+};
+
+int main(void)
+{
+	int failed;
+
+	setenv("TZ", "UTC0", 1);
+	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
+		printf("1..0 # SKIP there is no locale C.UTF-8\n");
+		return 0;
+	}
+	no_such_key = json_object_new_string("no such key");
+	json = json_new();
+	failed = tap_run(cases, ARRAY_SIZE(cases));
+	json_free(json);
+	json_object_put(no_such_key);
+	return failed;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ring with threads: one writer at full speed, readers of several habits.
+ * Every word of a record is derived from its number, so a torn or a mixed one
+ * shows; the rings are small, so that overruns are the rule.
+ *
+ * SETNSMON_STRESS_MS sets the time of each run (default 1000); it takes longer,
+ * up to 60 times, where a busy machine has not let enough happen by then.
+ */
+#define _GNU_SOURCE
+#include "ring.h"
+#include "tap.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define WORDS	45		/* as many as a real record has */
+#define TIME	0		/* word 0: when it was written, the others follow it */
+
+struct reader {
+	pthread_t thread;
+	const char *habit;
+	unsigned int (*pause)(u64 *seed);	/* how many rounds to idle before a read */
+	bool peek;
+	u64 read, lost, start, end;
+	u64 torn, backwards, wrong_loss;
+};
+
+#define QUESTIONS	200	/* that the asker is to ask at least */
+
+static struct ring ring;
+static bool stop;
+static u64 total;
+static bool asking;
+static u64 asked, too_early;
+
+static u64 now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static u64 word_of(u64 n, u64 time, u32 i)
+{
+	return (n * 0x9e3779b97f4a7c15ULL) ^ (time + i * 0xbf58476d1ce4e5b9ULL);
+}
+
+static bool is_torn(u64 n, const u64 *record)
+{
+	u32 i;
+
+	for (i = 1; i < WORDS; i++)
+		if (record[i] != word_of(n, record[TIME], i))
+			return true;
+	return false;
+}
+
+static u64 stress_ns(void)
+{
+	const char *ms = getenv("SETNSMON_STRESS_MS");
+
+	return (ms ? strtoull(ms, NULL, 10) : 1000) * 1000000ULL;
+}
+
+/* On a busy machine the time alone may not be enough to see anything. */
+static bool saw_enough(void)
+{
+	return ring.head > 20 * ring.records && (!asking || READ_ONCE(asked) >= QUESTIONS);
+}
+
+/* A burst, then often a rest: readers should catch up now and then, too. */
+static void *writer(void *arg)
+{
+	u64 start = now(), limit = stress_ns(), seed = 7, n = 0;
+
+	(void)arg;
+	while (now() - start < limit || (!saw_enough() && now() - start < 60 * limit)) {
+		unsigned int burst, i;
+
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		for (burst = seed >> 56; burst; burst--) {
+			u64 record[WORDS];
+
+			n = ring_begin(&ring);
+			record[TIME] = now();
+			for (i = 1; i < WORDS; i++)
+				record[i] = word_of(n, record[TIME], i);
+			ring_commit(&ring, record);
+		}
+		if ((seed >> 40) % 4 == 0)
+			sched_yield();
+	}
+	total = n + 1;
+	smp_store_release(&stop, true);
+	return NULL;
+}
+
+static unsigned int never(u64 *seed)
+{
+	(void)seed;
+	return 0;
+}
+
+static unsigned int always(u64 *seed)
+{
+	(void)seed;
+	return 20000;
+}
+
+static unsigned int sometimes(u64 *seed)
+{
+	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return *seed >> 58 ? 0 : *seed >> 44 & 0xfff;
+}
+
+static enum ring_result take(struct reader *r, u64 *cursor, u64 *record, u64 *lost)
+{
+	u64 word, n = *cursor;
+
+	if (r->peek) {
+		enum ring_result result = ring_peek(&ring, cursor, TIME, &word, lost);
+
+		if (result != RING_READ)
+			return result;
+		r->backwards += *cursor != n;
+		result = ring_read(&ring, cursor, record, lost);
+		if (result == RING_READ)
+			r->torn += record[TIME] != word;
+		return result;
+	}
+	return ring_read(&ring, cursor, record, lost);
+}
+
+static void *reader(void *arg)
+{
+	struct reader *r = arg;
+	u64 record[WORDS], lost, cursor = r->start, seed = 11, last_time = 0;
+
+	for (;;) {
+		bool last = smp_load_acquire(&stop);
+		volatile unsigned int idle = r->pause(&seed);
+		u64 n = cursor;
+
+		while (idle)
+			idle--;
+		switch (take(r, &cursor, record, &lost)) {
+		case RING_EMPTY:
+			r->backwards += cursor != n;
+			if (last) {
+				r->end = cursor;
+				return NULL;
+			}
+			break;
+		case RING_READ:
+			r->read++;
+			r->backwards += cursor != n + 1 || record[TIME] < last_time;
+			last_time = record[TIME];
+			r->torn += is_torn(n, record);
+			break;
+		case RING_LOST:
+			r->lost += lost;
+			r->wrong_loss += lost == 0 || cursor != n + lost;
+			break;
+		}
+	}
+}
+
+static void run(u32 records, struct reader *readers, unsigned int count)
+{
+	pthread_t thread;
+	unsigned int i;
+
+	ring_init(&ring, calloc(1, ring_bytes(records, WORDS)), records, WORDS);
+	stop = false;
+	for (i = 0; i < count; i++)
+		pthread_create(&readers[i].thread, NULL, reader, &readers[i]);
+	pthread_create(&thread, NULL, writer, NULL);
+	pthread_join(thread, NULL);
+	for (i = 0; i < count; i++)
+		pthread_join(readers[i].thread, NULL);
+	free(ring.slots);
+	CHECK(total > records * 10ULL);
+	for (i = 0; i < count; i++) {
+		struct reader *r = &readers[i];
+
+		printf("# %u records, %s reader: %" PRIu64 " written, %" PRIu64 " read, %" PRIu64
+		       " lost\n", records, r->habit, total, r->read, r->lost);
+		EQ(r->read + r->lost, total - r->start);
+		EQ(r->end, total);
+		EQ(r->torn, 0);
+		EQ(r->backwards, 0);
+		EQ(r->wrong_loss, 0);
+		CHECK(r->read > 0);
+	}
+}
+
+static void readers_of_a_small_ring(void)
+{
+	struct reader readers[] = {
+		{ .habit = "eager", .pause = never },
+		{ .habit = "slow", .pause = always },
+		{ .habit = "fitful", .pause = sometimes },
+		{ .habit = "peeking", .pause = never, .peek = true },
+	};
+
+	run(16, readers, ARRAY_SIZE(readers));
+	CHECK(readers[1].lost > 0);
+}
+
+static void readers_of_the_smallest_ring(void)
+{
+	struct reader readers[] = {
+		{ .habit = "eager", .pause = never },
+		{ .habit = "peeking", .pause = sometimes, .peek = true },
+	};
+
+	run(1, readers, ARRAY_SIZE(readers));
+	CHECK(readers[0].lost > 0);
+}
+
+static void readers_of_a_large_ring(void)
+{
+	struct reader readers[] = {
+		{ .habit = "eager", .pause = never },
+		{ .habit = "fitful", .pause = sometimes },
+		{ .habit = "slow", .pause = always },
+	};
+
+	run(4096, readers, ARRAY_SIZE(readers));
+}
+
+/*
+ * The promise that the merge over CPUs stands on (pair D): after "settled",
+ * asked at time t, no record from the end on may be timed before t.
+ */
+static void *asker(void *arg)
+{
+	u64 value, lost;
+
+	(void)arg;
+	while (!smp_load_acquire(&stop)) {
+		u64 t = now(), end, cursor;
+
+		smp_mb();
+		if (!ring_settled(&ring))
+			continue;
+		end = ring_end(&ring);
+		cursor = end;
+		while (ring_peek(&ring, &cursor, TIME, &value, &lost) == RING_EMPTY)
+			if (smp_load_acquire(&stop))
+				return NULL;
+		if (cursor != end)
+			continue;		/* overwritten meanwhile */
+		WRITE_ONCE(asked, asked + 1);
+		too_early += value < t;
+	}
+	return NULL;
+}
+
+static void settled_promise_holds(void)
+{
+	pthread_t writing_thread, asking_thread;
+
+	asking = true;
+	ring_init(&ring, calloc(1, ring_bytes(64, WORDS)), 64, WORDS);
+	stop = false;
+	pthread_create(&asking_thread, NULL, asker, NULL);
+	pthread_create(&writing_thread, NULL, writer, NULL);
+	pthread_join(writing_thread, NULL);
+	pthread_join(asking_thread, NULL);
+	free(ring.slots);
+	printf("# asked %" PRIu64 " times\n", asked);
+	CHECK(asked >= QUESTIONS);
+	EQ(too_early, 0);
+}
+
+static const struct tap_case cases[] = {
+	{ "four readers of a small ring: read + lost = written, nothing torn",
+	  readers_of_a_small_ring },
+	{ "two readers of a ring of one record", readers_of_the_smallest_ring },
+	{ "three readers of a large ring", readers_of_a_large_ring },
+	{ "nothing that comes after settled is timed before the question",
+	  settled_promise_holds },
+};
+
+TAP_MAIN(cases)
