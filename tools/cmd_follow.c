@@ -98,7 +98,7 @@ static const struct argp_child children[] = { { &device_argp, 0, NULL, 0 }, { 0 
 
 #define ABOUT "Show every setns(2) call on this host: who joined which namespace."
 #define COMMANDS                                                                                   \
-	"Commands: follow (this; the default), stats. 'setnsmon COMMAND --help' tells more."
+	"Commands: follow (this; the default), stats, selftest. 'setnsmon COMMAND --help' tells more."
 
 static const struct argp argp = {
 	.options = options,
@@ -121,16 +121,23 @@ static const struct sink *default_sink(void)
 	return isatty(STDOUT_FILENO) ? sink_table : sink_json;
 }
 
+/* Not more, or it would never end where calls come faster than it is. */
+static void want_only_held(struct follow *follow, const struct source *source)
+{
+	follow->no_follow = true;
+	follow->held = (u64)source->info.cpus * source->info.ring_records;
+}
+
 /*
- * Waits for records; ends when asked to, or when nobody reads the output. Does
- * not wait if all that is wanted is what is there.
+ * Waits for records; ends when nobody reads the output. Does not wait if all that
+ * is wanted is what is there. When asked to end, that is what is wanted from now on:
+ * calls that were made before are still shown.
  */
-static enum verdict wait_for_records(const struct follow *follow, const struct source *source,
-				     int stop)
+static enum verdict wait_for_records(struct follow *follow, const struct source *source, int stop)
 {
 	struct pollfd fds[] = {
 		{ .fd = source->fd, .events = POLLIN },
-		{ .fd = stop, .events = POLLIN },
+		{ .fd = follow->no_follow ? -1 : stop, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },
 	};
 
@@ -140,7 +147,9 @@ static enum verdict wait_for_records(const struct follow *follow, const struct s
 		warn("cannot wait for %s", source->path);
 		return FAIL;
 	}
-	return fds[1].revents || fds[2].revents & (POLLERR | POLLHUP) ? END : GO_ON;
+	if (fds[1].revents)
+		want_only_held(follow, source);
+	return fds[2].revents & (POLLERR | POLLHUP) ? END : GO_ON;
 }
 
 static void count_record(struct follow *follow, const struct setnsmon_record *rec)
@@ -217,8 +226,8 @@ static int run(struct follow *follow, struct source *source)
 
 	if (stop < 0 || (follow->new_only && !source_skip_history(source)))
 		return EXIT_FAILURE;
-	/* Not more, or it would never end where calls come faster than it is. */
-	follow->held = (u64)source->info.cpus * source->info.ring_records;
+	if (follow->no_follow)
+		want_only_held(follow, source);
 	if (!follow->sink->begin(wants_color(follow->color)))
 		return EXIT_FAILURE;
 	verdict = flush(GO_ON);

@@ -24,5 +24,6 @@ struct command {
 
 int cmd_follow(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_selftest(int argc, char **argv);
 
 #endif /* SETNSMON_COMMANDS_H */

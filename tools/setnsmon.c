@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* setnsmon: finds the command and runs it. */
+#define _GNU_SOURCE
 #include "commands.h"
 #include "output.h"
 #include <argp.h>
 #include <err.h>
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@ const char *argp_program_version = "setnsmon " SETNSMON_VERSION;
 static const struct command commands[] = {
 	{ "follow", cmd_follow },
 	{ "stats", cmd_stats },
+	{ "selftest", cmd_selftest },
 };
 
 static const struct command *command_named(const char *name)
@@ -51,6 +54,8 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	/* Messages of the option parser begin with this. */
+	argv[0] = program_invocation_short_name;
 	setlocale(LC_CTYPE, "");
 	argp_err_exit_status = EXIT_USAGE;
 	output_prepare();
