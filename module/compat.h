@@ -8,6 +8,7 @@
 
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/magic.h>
 #include <linux/ns_common.h>
@@ -23,6 +24,16 @@ static inline struct kretprobe *get_kretprobe(struct kretprobe_instance *ri)
 {
 	return ri->rp;
 }
+#endif
+
+/*
+ * 5.11, d19ad0775dcd "ftrace: Have the callbacks receive a struct ftrace_regs
+ * instead of pt_regs".
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+typedef struct pt_regs compat_ftrace_regs;
+#else
+typedef struct ftrace_regs compat_ftrace_regs;
 #endif
 
 /*

@@ -10,6 +10,7 @@
 
 #include "capture.h"
 #include "device.h"
+#include "guard.h"
 #include "probe.h"
 #include "recorder.h"
 
@@ -56,14 +57,21 @@ static int arm(void)
 	return probe_arm(&capture_ops, maxactive);
 }
 
+/* clang-format off */
 /* Brought up in this order, taken down in reverse. */
 static const struct {
 	int (*up)(void);
 	void (*down)(void);
 } steps[] = {
-	{ check_parameters, NULL },	  { probe_self_check, NULL }, { capture_init, NULL },
-	{ init_recorder, recorder_exit }, { arm, probe_disarm },      { device_init, device_exit },
+	{ check_parameters, NULL },
+	{ guard_init, guard_exit },
+	{ probe_self_check, NULL },
+	{ capture_init, NULL },
+	{ init_recorder, recorder_exit },
+	{ arm, probe_disarm },
+	{ device_init, device_exit },
 };
+/* clang-format on */
 
 static void take_down(unsigned int up)
 {

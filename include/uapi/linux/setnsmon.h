@@ -149,7 +149,10 @@ enum setnsmon_relation {
 						   * or the initial user namespace, seen from below */
 #define SETNSMON_FLAG_USERNS_CROSS	(1U << 3) /* target not owned by the caller's user namespace */
 #define SETNSMON_FLAG_CAPS_GAINED	(1U << 4) /* cap_effective_after has bits that cap_effective had not */
-#define SETNSMON_FLAG_RACED		(1U << 5) /* fd named something else at entry than what was committed */
+#define SETNSMON_FLAG_RACED		(1U << 5) /* fd named something else at entry than what was committed;
+						   * judged by the caller's links, so not seen where none of
+						   * them tells the two apart, nor for a pidfd whose links
+						   * could not be read */
 #define SETNSMON_FLAG_RET_UNKNOWN	(1U << 6) /* recorded at entry: the return could not be followed */
 #define SETNSMON_FLAG_KERNEL_COMPAT	(1U << 7) /* came by the 32-bit entry */
 
@@ -177,7 +180,8 @@ enum setnsmon_relation {
  * @fd: first argument
  * @nstype: second argument: CLONE_NEW* bits, 0 for "any"
  * @joined: CLONE_NEW* bits of the kinds that this call committed, also when the
- *	caller was in that namespace before
+ *	caller was in that namespace before. With SETNSMON_FLAG_RACED and an
+ *	nstype of 0 it is what has changed, which may be nothing
  * @target_type: kind of the namespace that @fd named: one CLONE_NEW* bit; zero
  *	for a pidfd
  * @target_inum: its inode number, as stat(2) of /proc/PID/ns/KIND shows it

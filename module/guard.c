@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "guard.h"
+#include "compat.h"
+
+#include <linux/ftrace.h>
+#include <linux/kernel.h>
+
+static noinline void never_called(void)
+{
+	barrier();
+}
+
+static void ignore_call(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			compat_ftrace_regs *regs)
+{
+}
+
+static struct ftrace_ops guard = {
+	.func = ignore_call,
+	.flags = FTRACE_OPS_FL_PERMANENT,
+};
+
+static int set_filter(int remove)
+{
+	return ftrace_set_filter_ip(&guard, (unsigned long)never_called, remove, 0);
+}
+
+int guard_init(void)
+{
+	int err = set_filter(0);
+
+	if (err) {
+		pr_err("ftrace does not know this module's functions (error %d)\n", err);
+		return err;
+	}
+	err = register_ftrace_function(&guard);
+	if (err) {
+		set_filter(1);
+		pr_err("not loaded, because calls would be missed: ftrace is switched off (error %d); see the sysctl kernel.ftrace_enabled\n",
+		       err);
+	}
+	return err;
+}
+
+void guard_exit(void)
+{
+	unregister_ftrace_function(&guard);
+	set_filter(1);
+}
