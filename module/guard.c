@@ -38,8 +38,9 @@ int guard_init(void)
 	err = register_ftrace_function(&guard);
 	if (err) {
 		set_filter(1);
-		pr_err("not loaded, because calls would be missed: ftrace is switched off (error %d); see the sysctl kernel.ftrace_enabled\n",
+		pr_err("not loaded, because calls would be missed: ftrace is off (error %d)\n",
 		       err);
+		pr_err("switch it on with: sysctl kernel.ftrace_enabled=1\n");
 	}
 	return err;
 }

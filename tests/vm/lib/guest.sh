@@ -76,8 +76,6 @@ _qemu()
 	# An oops ends the guest at once; patience with stalls, for the host may be busy
 	words="console=ttyS0 loglevel=4 panic=-1 oops=panic tsc=reliable watchdog_thresh=30"
 	words+=" rcupdate.rcu_cpu_stall_timeout=60 $APPEND"
-	# (the guest's tests read this word; the kernel does not know it)
-	[[ $THREADS != single ]] || words+=" patch_safe=1"
 	boot=$kernel/vmlinux
 	[[ -e $boot && ! $REAL_BOOT ]] || boot=$kernel/vmlinuz
 	# Whatever ends this script must end the machine
@@ -197,7 +195,11 @@ cmd_run()
 		q) read -ra extra <<<"$OPTARG" ;;
 		o) dir=$OPTARG ;;
 		i) paths+=("$OPTARG") ;;
-		p) THREADS=multi SETNSMON_VM_PARALLEL=1 ;;
+		p)
+			THREADS=multi
+			# shellcheck disable=SC2034  # _job passes it on, by name
+			SETNSMON_VM_PARALLEL=1
+			;;
 		z) REAL_BOOT=1 ;;
 		*) usage_error "run: -$OPTARG: unknown, or its value is missing" ;;
 		esac

@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs the functional tests as root in a guest and prints one TAP stream. The
+# module (setnsmon.ko) and the reader (setnsmon) lie in the directory above.
+#
+#	guest.sh		all tests
+#	guest.sh parallel	those for a guest whose processors run at the same time (vm run -p)
+#	guest.sh turns		those for one whose processors take turns
+#	guest.sh NAME		those whose name holds NAME
+#
+# A guest that runs in parallel shows races, but QEMU 7.2 may crash it when probes
+# are armed while they are hit; see the harness.
+#
+# Each test stands between two marks in the kernel log. After each, the kernel
+# must not have complained in between, and the module must be gone.
+
+cd "$(dirname "$0")" || exit 2
+
+# name, seconds it may take, the guest it is for
+tests=(
+	load 60 turns
+	strace_oracle 120 turns
+	fields 120 turns
+	targets 90 turns
+	outcomes 90 turns
+	owners 120 turns
+	creds 60 turns
+	strings 60 turns
+	clocks 90 turns
+	blindspot 120 turns
+	reader 120 turns
+	selftest 60 turns
+	reload 180 turns
+	device 180 parallel
+	calls 120 parallel
+	pidfds 120 parallel
+	races 300 parallel
+)
+
+complaint='WARNING:|BUG:|Oops|Call Trace:|general protection|unable to handle|Kernel panic'
+complaint+='|rcu:.*stall|lockdep|possible recursive|possible circular|sleeping function'
+complaint+='|scheduling while atomic|blocked for more than|hung_task|refcount_t:|use-after-free'
+complaint+='|UBSAN|KASAN|kmemleak'
+total=0
+failed=0
+
+mark() {
+	echo "setnsmon-test: $*" >/dev/kmsg
+}
+
+say() { # ok|"not ok" name
+	total=$((total + 1))
+	[ "$1" = ok ] || failed=$((failed + 1))
+	echo "$1 $total - $2"
+}
+
+# Renumbers the TAP on stdin as it comes; the last line is the exit status.
+merge() { # test
+	local line verdict plan='' seen=0 bad=0 status=none
+	while IFS= read -r line; do
+		case $line in
+		1..[0-9]*) plan=${line#1..} ;;
+		"ok "* | "not ok "*)
+			verdict=ok
+			[ "${line#not }" = "$line" ] || { verdict='not ok'; bad=1; }
+			seen=$((seen + 1))
+			say "$verdict" "$1: ${line#*ok * - }" ;;
+		"exit status "*) status=${line#exit status } ;;
+		'') ;;
+		*) echo "# ${line#\# }" ;;
+		esac
+	done
+	case $status in
+	124 | 137)
+		say 'not ok' "$1: ends in time" ;;
+	*)
+		if [ "$plan" != "$seen" ]; then
+			say 'not ok' "$1: keeps to its plan"
+			echo "# ${plan:-no plan}, but $seen results; exit status $status"
+		elif [ "$status" != 0 ] && [ $bad = 0 ]; then
+			say 'not ok' "$1: ends well"
+			echo "# exit status $status"
+		fi ;;
+	esac
+}
+
+# What the kernel said since the last mark "begin TEST"
+kernel_log() {
+	dmesg | awk -v mark="setnsmon-test: begin $1" \
+		'index($0, mark) { text = ""; next } { text = text $0 "\n" } END { printf "%s", text }'
+}
+
+check_kernel_log() {
+	local found
+	found=$(kernel_log "$1" | grep -E "$complaint")
+	if [ -z "$found" ]; then
+		say ok "$1: the kernel did not complain"
+	else
+		say 'not ok' "$1: the kernel did not complain"
+		kernel_log "$1" | sed 's/^/# /'
+	fi
+}
+
+# A test leaves no module behind; whoever holds it is named and killed.
+check_gone() {
+	local holders
+	if ! grep -q '^setnsmon ' /proc/modules; then
+		say ok "$1: the module is gone"
+		return
+	fi
+	say 'not ok' "$1: the module is gone"
+	holders=$(find /proc/[0-9]*/fd -lname /dev/setnsmon 2>/dev/null | cut -d/ -f3 | sort -u)
+	for pid in $holders; do
+		echo "# held by $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+		kill -9 "$pid"
+	done
+	sleep 1
+	rmmod setnsmon 2>&1 | sed 's/^/# /'
+}
+
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
+if grep -q '^setnsmon ' /proc/modules; then
+	rmmod setnsmon || { echo "Bail out! setnsmon is loaded and in use"; exit 2; }
+fi
+
+wanted() { # FILTER NAME GUEST
+	case $1 in
+	parallel | turns) [ "$1" = "$3" ] ;;
+	*) [[ $2 == *"$1"* ]] ;;
+	esac
+}
+
+for ((i = 0; i < ${#tests[@]}; i += 3)); do
+	name=${tests[i]}
+	wanted "${1:-}" "$name" "${tests[i + 2]}" || continue
+	mark "begin $name"
+	started=$SECONDS
+	merge "$name" < <(
+		timeout -k 5 "${tests[i + 1]}" python3 -B "./$name.py" </dev/null 2>&1
+		printf '\nexit status %s\n' $?
+	)
+	check_gone "$name"
+	mark "end $name"
+	check_kernel_log "$name"
+	echo "# $name took $((SECONDS - started)) s"
+done
+echo "1..$total"
+[ "$failed" = 0 ]

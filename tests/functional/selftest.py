@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""setnsmon selftest: does it say ok when calls are recorded, and only then? The
+oracle is what was done to the probes."""
+
+import contextlib
+
+from lib import READER, act, counters, case, module, read_json, run, run_cases
+
+SWITCH = "/sys/kernel/debug/kprobes/enabled"
+
+
+def selftest(*before, **options):
+    return run(*before, READER, "selftest", **options)
+
+
+@contextlib.contextmanager
+def kprobes_off():
+    with open(SWITCH, "w") as switch:
+        switch.write("0")
+    try:
+        yield
+    finally:
+        with open(SWITCH, "w") as switch:
+            switch.write("1")
+
+
+def check_ok(check, done, what):
+    check.eq((done.returncode, done.stderr), (0, ""), what)
+    check(done.stdout.startswith("ok: "), f"{what}: {done.stdout!r}")
+
+
+def check_refused(check, done, words, what):
+    check.eq((done.returncode, done.stdout), (1, ""), what)
+    check(words in done.stderr, f"{what}: {done.stderr!r}")
+
+
+@case("it says ok, and has made one call, which was recorded as it was")
+def says_ok(check):
+    with module():
+        check_ok(check, selftest(), "selftest")
+        check.eq(counters()["entered"], 1, "calls")
+        record, = read_json()
+        check.eq((record["errno"], record["comm"], record["fd_kind"], record["uid"]),
+                 ("EBADF", "setnsmon", "none", 0), "record")
+
+
+@case("it finds its own call among many others, and in a full ring")
+def among_others(check):
+    with module(ring_records=16):
+        act("fd", "77", "calls", "500", "0")
+        check_ok(check, selftest(), "selftest")
+
+
+@case("it says ok in a pid namespace and in a time namespace")
+def in_namespaces(check):
+    with module():
+        check_ok(check, selftest("unshare", "--pid", "--fork"), "pid namespace")
+        check_ok(check, selftest("unshare", "--time", "--boottime", "86400", "--fork"),
+                 "time namespace")
+
+
+@case("with kprobes switched off it says so, status 1; switched on again, ok")
+def switched_off(check):
+    with module():
+        with kprobes_off():
+            check_refused(check, selftest(), "kprobes are switched off", "off")
+            check(SWITCH in selftest().stderr, "it does not say how to switch them on")
+        check_ok(check, selftest(), "on again")
+        check.eq(counters()["entered"], 1, "calls that were seen")
+
+
+@case("without the module, or without the right to read: status 1 and the reason")
+def without(check):
+    check_refused(check, selftest(), "the module is not loaded", "not loaded")
+    with module():
+        nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+        check_refused(check, selftest(*nobody), "only root may read", "not root")
+        check.eq(counters()["entered"], 0, "calls")
+
+
+@case("a wrong command line: status 2")
+def wrong_command_line(check):
+    for options in (("more",), ("-n", "1"), ("--new",)):
+        done = run(READER, "selftest", *options)
+        check.eq((done.returncode, done.stdout), (2, ""), f"{options}")
+
+
+@case("a full disk: status 1")
+def full_disk(check):
+    with module():
+        done = run("sh", "-c", f"exec {READER} selftest >/dev/full")
+        check.eq(done.returncode, 1, "status")
+        check("cannot write" in done.stderr, done.stderr)
+
+
+run_cases()
