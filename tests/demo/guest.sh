@@ -64,8 +64,9 @@ play()
 	tell "The same from a 32-bit program, which takes another way into the kernel."
 	try act32 join /run/netns/red
 
-	tell "Nobody tries to join a network namespace of root's. A refused call is recorded too, with its target."
-	try act nobody /run/netns/red
+	tell "The user nobody, put into that network, tries to get out to the host's. A refused call is recorded" \
+		"too, with its target."
+	try ip netns exec red act nobody "$HOST_NET"
 
 	tell "From inside of a new user namespace, someone tries to climb up into the host's network."
 	try act climb "$HOST_NET"

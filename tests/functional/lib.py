@@ -240,8 +240,8 @@ def flatten(obj, prefix=""):
 
 IOC_FORMAT = 0x4004df01
 HAS_RET = 1
-_WORDS = ("has flags ret fd nstype joined target_type target_inum target_pid owner_inum owner_level "
-          "owner_uid caller_userns_inum caller_userns_level caller_userns_uid pid tid ppid ns_pid "
+_WORDS = ("has flags ret fd nstype joined target_type target_inum target_pid owner_inum "
+          "owner_level owner_uid caller_userns_inum caller_userns_level caller_userns_uid pid tid ppid ns_pid "
           "ns_tid uid euid suid fsuid gid egid sgid fsgid loginuid sessionid").split()
 _RECORD = struct.Struct("=HHIQQQ 8Q 2I2i26I 40s40s40s BBB5x 16s")
 Record = collections.namedtuple(

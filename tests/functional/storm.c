@@ -125,7 +125,8 @@ int main(int argc, char **argv)
 	size_t size;
 	FILE *log;
 
-	if (argc != 4 || strlen(argv[3]) > MAX_THREADS || strspn(argv[3], "fium") != strlen(argv[3])) {
+	if (argc != 4 || strlen(argv[3]) > MAX_THREADS ||
+	    strspn(argv[3], "fium") != strlen(argv[3])) {
 		fprintf(stderr, "usage: storm LOG CALLS ROLES\n");
 		return 98;
 	}

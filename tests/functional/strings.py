@@ -43,7 +43,8 @@ ROWS = [
 ]
 # Every byte, every pair of a dangerous one with any other, and then anything.
 ROWS += [bytes(range(low, min(low + 15, 256))) for low in range(1, 256, 15)]
-ROWS += [bytes([dangerous, other]) for dangerous in b'\n"\\=\x1b \xff' for other in range(1, 256, 7)]
+ROWS += [bytes([dangerous, other]) for dangerous in b'\n"\\=\x1b \xff'
+         for other in range(1, 256, 7)]
 RANDOM = random.Random(3)
 ROWS += [bytes(RANDOM.choices(range(1, 256), k=RANDOM.randint(1, 15))) for _ in range(100)]
 ROWS += [bytes(RANDOM.choices(b'"\\\n= \x1b[mnx0\xc3\xa4', k=15)) for _ in range(100)]
@@ -242,7 +243,7 @@ def foul(text):
                    if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")})
 
 
-@case("the table never holds a control of theirs: plain and coloured, pipe and terminal, C and UTF-8")
+@case("the table never holds a control of theirs: colour or none, terminal or pipe, C and UTF-8")
 def table(check):
     plain = {}
     for (form, locale, color, where), data in outputs.items():
