@@ -412,8 +412,8 @@ static void dawdle(void)
 	unsigned int i;
 
 	state = state * 1664525 + 1013904223;
-	for (i = state >> 24; i > 0; i--)
-		__builtin_ia32_pause();
+	for (i = state >> 20; i > 0; i--)
+		__asm__ volatile("");
 }
 
 static void *swing(void *arg)
@@ -833,7 +833,8 @@ int main(int argc, char **argv)
 	then = counters();
 	run(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), strtod(argv[4], NULL));
 	judge_counters(&then);
-	printf("seconds=%.1f calls=%llu swung=%llu failed=%llu raced=%llu unknown=%llu unread=%llu moves=%llu wrong=%llu sides=",
+	printf("seconds=%.1f calls=%llu swung=%llu failed=%llu raced=%llu unknown=%llu unread=%llu "
+	       "moves=%llu wrong=%llu sides=",
 	       seconds() - began, (ull)sum.calls, (ull)sum.swung, (ull)sum.failed, (ull)sum.raced,
 	       (ull)sum.unknown, (ull)sum.unread, (ull)sum.moves, (ull)sum.wrong);
 	for (i = 0; i < scene->turns; i++)

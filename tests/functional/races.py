@@ -14,7 +14,7 @@ import os
 from lib import HERE, Skip, _cases, cpus, module, run, run_cases
 
 CALLS = int(os.environ.get("SETNSMON_RACES", 120000))
-LIMIT = max(15, CALLS // 4000)      # seconds for each
+LIMIT = max(15, CALLS // 10000)     # seconds for each
 
 # scene, what it is, which of these must have happened
 SCENES = [
