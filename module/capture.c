@@ -25,11 +25,22 @@
 #include <linux/utsname.h>
 #include <net/net_namespace.h>
 
-/* What is kept between entry and return: the record so far, and when it began. */
+/**
+ * struct call - what is kept between entry and return
+ * @entered: when it began
+ * @proxy: the caller's nsproxy then, only to be compared
+ * @cred: the caller's credentials then, only to be compared
+ * @entry: the record so far; valid up to ENTRY_BYTES, and @target_links if its
+ *	bit of @has is set
+ */
 struct call {
-	struct setnsmon_record record;
 	ktime_t entered;
+	const struct nsproxy *proxy;
+	const struct cred *cred;
+	struct setnsmon_setns entry;
 };
+
+#define ENTRY_BYTES offsetof(struct setnsmon_setns, target_links)
 
 /* Bytes from a struct mnt_namespace, which is opaque to modules, to its ns_common. */
 static size_t mnt_ns_offset;
@@ -37,21 +48,21 @@ static size_t mnt_ns_offset;
 /* The links of the initial namespaces. */
 static u32 initial[SETNSMON_LINKS];
 
-/* A kind of namespace, and which link setns(2) moves for it. */
-static const struct {
-	u32 kind;
-	u8 link;   /* of the caller, after */
-	u8 source; /* of the process that a pidfd names */
-} moves[] = {
-	{ CLONE_NEWCGROUP, SETNSMON_LINK_CGROUP, SETNSMON_LINK_CGROUP },
-	{ CLONE_NEWIPC, SETNSMON_LINK_IPC, SETNSMON_LINK_IPC },
-	{ CLONE_NEWNS, SETNSMON_LINK_MNT, SETNSMON_LINK_MNT },
-	{ CLONE_NEWNET, SETNSMON_LINK_NET, SETNSMON_LINK_NET },
-	{ CLONE_NEWPID, SETNSMON_LINK_PID_FOR_CHILDREN, SETNSMON_LINK_PID },
-	{ CLONE_NEWTIME, SETNSMON_LINK_TIME, SETNSMON_LINK_TIME },
-	{ CLONE_NEWUSER, SETNSMON_LINK_USER, SETNSMON_LINK_USER },
-	{ CLONE_NEWUTS, SETNSMON_LINK_UTS, SETNSMON_LINK_UTS },
+/* Which link of the caller setns(2) moves for a kind: by the number of its CLONE_NEW* bit. */
+static const u8 link_of_bit[32] = {
+	[const_ilog2(CLONE_NEWTIME)] = SETNSMON_LINK_TIME,
+	[const_ilog2(CLONE_NEWNS)] = SETNSMON_LINK_MNT,
+	[const_ilog2(CLONE_NEWCGROUP)] = SETNSMON_LINK_CGROUP,
+	[const_ilog2(CLONE_NEWUTS)] = SETNSMON_LINK_UTS,
+	[const_ilog2(CLONE_NEWIPC)] = SETNSMON_LINK_IPC,
+	[const_ilog2(CLONE_NEWUSER)] = SETNSMON_LINK_USER,
+	[const_ilog2(CLONE_NEWPID)] = SETNSMON_LINK_PID_FOR_CHILDREN,
+	[const_ilog2(CLONE_NEWNET)] = SETNSMON_LINK_NET,
 };
+
+#define ALL_KINDS                                                                                  \
+	(CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |             \
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 static struct ns_common *mnt_ns_common(const struct mnt_namespace *mnt_ns)
 {
@@ -95,8 +106,18 @@ static u64 cap_bits(const kernel_cap_t *caps)
 	return bits;
 }
 
-/* __kuid_val() of a kuid_t is the id in the initial user namespace. */
-static void read_cred(struct setnsmon_setns *call, const struct cred *cred)
+/* What a join may change. */
+static void read_rights(struct setnsmon_setns *call, const struct cred *cred)
+{
+	call->cap_permitted = cap_bits(&cred->cap_permitted);
+	call->cap_effective = cap_bits(&cred->cap_effective);
+	call->caller_userns_inum = cred->user_ns->ns.inum;
+	call->caller_userns_level = cred->user_ns->level;
+	call->caller_userns_uid = __kuid_val(cred->user_ns->owner);
+}
+
+/* And what it does not. __kuid_val() of a kuid_t is the id in the initial user namespace. */
+static void read_ids(struct setnsmon_setns *call, const struct cred *cred)
 {
 	call->uid = __kuid_val(cred->uid);
 	call->euid = __kuid_val(cred->euid);
@@ -106,11 +127,6 @@ static void read_cred(struct setnsmon_setns *call, const struct cred *cred)
 	call->egid = __kgid_val(cred->egid);
 	call->sgid = __kgid_val(cred->sgid);
 	call->fsgid = __kgid_val(cred->fsgid);
-	call->cap_permitted = cap_bits(&cred->cap_permitted);
-	call->cap_effective = cap_bits(&cred->cap_effective);
-	call->caller_userns_inum = cred->user_ns->ns.inum;
-	call->caller_userns_level = cred->user_ns->level;
-	call->caller_userns_uid = __kuid_val(cred->user_ns->owner);
 }
 
 /* The number of a struct pid as its own namespace has it. */
@@ -269,10 +285,9 @@ static void read_target(struct setnsmon_setns *call)
 		call->fd_kind = SETNSMON_FD_NONE;
 		return;
 	}
-	pid = compat_pidfd_pid(file);
 	if (file_inode(file)->i_sb->s_magic == NSFS_MAGIC)
 		read_target_ns(call, file_inode(file)->i_private);
-	else if (pid)
+	else if ((pid = compat_pidfd_pid(file)))
 		read_target_process(call, pid);
 	else
 		call->fd_kind = SETNSMON_FD_OTHER;
@@ -295,34 +310,87 @@ static void read_args(struct setnsmon_setns *call, const struct pt_regs *args, u
 	call->abi = abi;
 }
 
-/* Everything that is known when the call is entered. */
-static void read_entry(struct setnsmon_record *record, const struct pt_regs *args, unsigned int abi)
+static void read_entry(struct setnsmon_setns *call, const struct pt_regs *args, unsigned int abi)
 {
-	struct setnsmon_setns *call = &record->setns;
-
-	memset(record, 0, sizeof(*record));
-	record->type = SETNSMON_RECORD_SETNS;
-	record->size = sizeof(*record);
+	memset(call, 0, offsetof(struct setnsmon_setns, before));
 	if (COMPAT_HAS_NS_IDS)
-		call->has |= SETNSMON_HAS_NS_IDS;
+		call->has = SETNSMON_HAS_NS_IDS;
 	read_args(call, args, abi);
-	read_process(call);
-	read_audit(call);
-	read_cred(call, current_cred());
+	read_rights(call, current_cred());
 	read_own_links(call->before);
 	read_target(call);
 }
 
-/* Which kinds have another link than before. */
-static u32 changed_kinds(const struct setnsmon_setns *call)
+/* What was read at entry, into the record. */
+static void put_entry(struct setnsmon_setns *call, const struct setnsmon_setns *entry)
 {
-	u32 kinds = 0;
+	memcpy(call, entry, ENTRY_BYTES);
+	if (entry->has & SETNSMON_HAS_TARGET_LINKS)
+		memcpy(call->target_links, entry->target_links, sizeof(call->target_links));
+	else
+		memset(call->target_links, 0, sizeof(call->target_links));
+}
+
+/* Who calls: of that setns(2) changes nothing, so it need not be kept. */
+static void read_caller(struct setnsmon_setns *call)
+{
+	read_process(call);
+	read_audit(call);
+	read_ids(call, current_cred());
+	call->pad2 = 0;
+}
+
+static bool links_equal(const u32 *a, const u32 *b)
+{
+	u32 differ = 0;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(moves); i++)
-		if (call->before[moves[i].link] != call->after[moves[i].link])
-			kinds |= moves[i].kind;
+	for (i = 0; i < SETNSMON_LINKS; i++)
+		differ |= a[i] ^ b[i];
+	return !differ;
+}
+
+/* A bit for each link that is not what it was. */
+static u32 changed_links(const struct setnsmon_setns *call)
+{
+	u32 links = 0;
+	unsigned int i;
+
+	if (links_equal(call->before, call->after))
+		return 0;
+	for (i = 0; i < SETNSMON_LINKS; i++)
+		if (call->before[i] != call->after[i])
+			links |= BIT(i);
+	return links;
+}
+
+static u32 lowest_bit(u32 bits)
+{
+	return bits & -bits;
+}
+
+/* The kinds to which these links belong. */
+static u32 kinds_of(u32 links)
+{
+	u32 kinds = 0;
+	u32 left;
+
+	for (left = ALL_KINDS; left; left &= left - 1)
+		if (links & BIT(link_of_bit[__ffs(left)]))
+			kinds |= lowest_bit(left);
 	return kinds;
+}
+
+/* What fd named at entry had, in the place of this link of the caller. */
+static bool target_matches(const struct setnsmon_setns *call, unsigned int link)
+{
+	/* A process lends the pid namespace that it is in. */
+	unsigned int source = link == SETNSMON_LINK_PID_FOR_CHILDREN ? SETNSMON_LINK_PID : link;
+
+	if (call->fd_kind == SETNSMON_FD_NSFS)
+		return call->after[link] == call->target_inum;
+	return !(call->has & SETNSMON_HAS_TARGET_LINKS) ||
+	       call->after[link] == call->target_links[source];
 }
 
 /*
@@ -330,70 +398,79 @@ static u32 changed_kinds(const struct setnsmon_setns *call)
  * now? setns(2) takes the file after we did; another thread may have put another
  * one in its place, or the process behind a pidfd may have moved.
  */
-static bool explains_after(const struct setnsmon_setns *call, u32 kinds)
+static bool explains_after(const struct setnsmon_setns *call, u32 kinds, u32 changed)
 {
-	unsigned int i;
+	u32 explained = kinds & CLONE_NEWTIME ? BIT(SETNSMON_LINK_TIME_FOR_CHILDREN) : 0;
 
-	if (changed_kinds(call) & ~kinds)
-		return false;
-	for (i = 0; i < ARRAY_SIZE(moves); i++) {
-		u32 now = call->after[moves[i].link];
+	for (; kinds; kinds &= kinds - 1) {
+		unsigned int link = link_of_bit[__ffs(kinds)];
 
-		if (!(kinds & moves[i].kind))
-			continue;
-		if (call->fd_kind == SETNSMON_FD_NSFS && now != call->target_inum)
+		if (!target_matches(call, link))
 			return false;
-		if (call->has & SETNSMON_HAS_TARGET_LINKS &&
-		    now != call->target_links[moves[i].source])
-			return false;
+		explained |= BIT(link);
 	}
-	return true;
+	return !(changed & ~explained);
 }
 
-static void judge_success(struct setnsmon_setns *call)
+/* With an nstype the kernel has joined just that, whatever fd was. */
+static void judge_success(struct setnsmon_setns *call, u32 changed)
 {
-	u32 kinds = 0;
+	u32 kinds = call->fd_kind == SETNSMON_FD_PIDFD ? call->nstype : call->target_type;
 
-	if (call->fd_kind == SETNSMON_FD_NSFS)
-		kinds = call->target_type;
-	else if (call->fd_kind == SETNSMON_FD_PIDFD)
-		kinds = call->nstype;
-
-	/* With an nstype the kernel has joined just that, whatever fd was. */
-	if (!kinds || (call->nstype && call->nstype != kinds) || !explains_after(call, kinds)) {
+	if (!kinds || (call->nstype && call->nstype != kinds) ||
+	    !explains_after(call, kinds, changed)) {
 		call->flags |= SETNSMON_FLAG_RACED;
-		kinds = call->nstype ?: changed_kinds(call);
+		kinds = call->nstype ?: kinds_of(changed);
 	}
 	call->joined = kinds;
 }
 
-static bool reached_initial(const struct setnsmon_setns *call)
+/* Did one of these links come to an initial namespace? */
+static bool reached_initial(const struct setnsmon_setns *call, u32 changed)
 {
-	unsigned int i;
-
-	for (i = 0; i < SETNSMON_LINKS; i++)
-		if (call->after[i] == initial[i] && call->before[i] != initial[i])
+	for (; changed; changed &= changed - 1)
+		if (call->after[__ffs(changed)] == initial[__ffs(changed)])
 			return true;
 	return false;
 }
 
-/* Everything that is known when the call returns. */
-static void read_return(struct setnsmon_setns *call, long value)
+static void read_success(struct setnsmon_setns *call)
 {
-	call->ret = value;
-	call->has |= SETNSMON_HAS_RET;
-	call->cap_effective_after = cap_bits(&current_cred()->cap_effective);
-	read_own_links(call->after);
+	u32 changed = changed_links(call);
 
+	judge_success(call, changed);
+	if (reached_initial(call, changed))
+		call->flags |= SETNSMON_FLAG_TO_INIT;
+}
+
+/*
+ * The caller's namespaces and rights, now. Nobody else can change them, and a change
+ * makes a new nsproxy, or new credentials, while the old ones are still held: where
+ * both are what they were, so is all that they hold.
+ */
+static void read_after(struct setnsmon_setns *call, const struct call *kept)
+{
+	if (current->nsproxy == kept->proxy && current_cred() == kept->cred) {
+		memcpy(call->after, call->before, sizeof(call->after));
+		call->cap_effective_after = call->cap_effective;
+		return;
+	}
+	read_own_links(call->after);
+	call->cap_effective_after = cap_bits(&current_cred()->cap_effective);
 	if (call->cap_effective_after & ~call->cap_effective)
 		call->flags |= SETNSMON_FLAG_CAPS_GAINED;
-	if (call->ret == 0) {
-		judge_success(call);
-		if (reached_initial(call))
-			call->flags |= SETNSMON_FLAG_TO_INIT;
-	} else if (call->ret == -EPERM || call->ret == -EACCES) {
+}
+
+static void read_return(struct setnsmon_setns *call, const struct call *kept, long value)
+{
+	call->ret = value;
+	call->joined = 0;
+	call->has |= SETNSMON_HAS_RET;
+	read_after(call, kept);
+	if (call->ret == 0)
+		read_success(call);
+	else if (call->ret == -EPERM || call->ret == -EACCES)
 		call->flags |= SETNSMON_FLAG_DENIED;
-	}
 }
 
 /* One reading of the clock; the others differ from it by what the timekeeper knows. */
@@ -411,31 +488,37 @@ static void call_entered(void *data, const struct pt_regs *args, unsigned int ab
 	struct call *call = data;
 
 	call->entered = ktime_get();
-	read_entry(&call->record, args, abi);
+	call->proxy = current->nsproxy;
+	call->cred = current_cred();
+	read_entry(&call->entry, args, abi);
 }
 NOKPROBE_SYMBOL(call_entered);
 
 static void call_returned(void *data, long value)
 {
-	struct call *call = data;
-	struct setnsmon_record *record = &call->record;
+	const struct call *kept = data;
+	struct setnsmon_record *record = recorder_begin();
+	struct setnsmon_setns *call = &record->setns;
 
-	read_return(&record->setns, value);
-	recorder_begin(record);
-	record->setns.duration_ns = ktime_to_ns(ktime_sub(stamp(record), call->entered));
-	recorder_commit(record);
+	put_entry(call, &kept->entry);
+	read_caller(call);
+	read_return(call, kept, value);
+	call->duration_ns = ktime_to_ns(ktime_sub(stamp(record), kept->entered));
+	recorder_commit();
 }
 NOKPROBE_SYMBOL(call_returned);
 
 static void call_unfollowed(const struct pt_regs *args, unsigned int abi)
 {
-	struct setnsmon_record record;
+	struct setnsmon_record *record = recorder_begin();
+	struct setnsmon_setns *call = &record->setns;
 
-	read_entry(&record, args, abi);
-	record.setns.flags |= SETNSMON_FLAG_RET_UNKNOWN;
-	recorder_begin(&record);
-	stamp(&record);
-	recorder_commit(&record);
+	memset(call, 0, sizeof(*call));
+	read_entry(call, args, abi);
+	read_caller(call);
+	call->flags |= SETNSMON_FLAG_RET_UNKNOWN;
+	stamp(record);
+	recorder_commit();
 }
 NOKPROBE_SYMBOL(call_unfollowed);
 

@@ -115,15 +115,21 @@ void recorder_exit(void)
 	free_rings();
 }
 
-void recorder_begin(struct setnsmon_record *record)
+struct setnsmon_record *recorder_begin(void)
 {
+	struct ring *ring = this_cpu_ptr(&rings);
+	struct setnsmon_record *record = (struct setnsmon_record *)ring_begin(ring);
+
+	record->type = SETNSMON_RECORD_SETNS;
+	record->size = sizeof(*record);
 	record->cpu = smp_processor_id();
-	record->seq = ring_begin(this_cpu_ptr(&rings));
+	record->seq = ring->head;
+	return record;
 }
 
-void recorder_commit(const struct setnsmon_record *record)
+void recorder_commit(void)
 {
-	ring_commit(this_cpu_ptr(&rings), (const u64 *)record);
+	ring_commit(this_cpu_ptr(&rings));
 	/* Its barrier pairs with that of prepare_to_wait() and poll_wait(). */
 	if (wq_has_sleeper(&recorder_wait))
 		irq_work_queue(this_cpu_ptr(&wakers));

@@ -30,11 +30,13 @@ u64 recorder_recorded(void);
 
 /*
  * The writer, with preemption off from the one call to the other, in no
- * interrupt: numbers the record; then the caller stamps its time; then it is
- * published and readers that sleep are woken. Never waits.
+ * interrupt: recorder_begin() returns a record to be filled in place, with @type,
+ * @size, @cpu and @seq set and the rest undefined. The caller stamps its time, and
+ * every other byte. recorder_commit() publishes it and wakes readers that sleep.
+ * Never waits.
  */
-void recorder_begin(struct setnsmon_record *record);
-void recorder_commit(const struct setnsmon_record *record);
+struct setnsmon_record *recorder_begin(void);
+void recorder_commit(void);
 
 /*
  * A reader's place in the stream, not to be used by two at once but for

@@ -33,10 +33,12 @@
  *
  * ORDER
  *
- * Words are copied with single, relaxed accesses on both sides: they are read
- * while they may be written, the state tells afterwards whether that happened.
- * Each pair below names what must be seen in order; the letters stand at the
- * code.
+ * The writer fills the words in place with plain stores; a reader copies them with
+ * single, relaxed loads while they may be written, and the state tells it afterwards
+ * whether that happened: then it throws away what it copied. So it does not matter
+ * how the compiler makes the stores, as long as all of them lie between the two
+ * changes of state. Each pair below names what must be seen in order; the letters
+ * stand at the code.
  *
  *      pair  writer                          reader
  *      ----  ------------------------------  -------------------------------
@@ -57,8 +59,8 @@
  * D is what lets a reader merge many rings in the order of time: see
  * recorder.c. D includes B.
  *
- * There is no barrier between the copy in ring_commit() and head: C orders
- * state before head, and A the words before state.
+ * There is no barrier between the words and head: C orders state before head, and
+ * A the words before state.
  */
 #include "ring.h"
 
@@ -91,25 +93,21 @@ void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words)
 	ring->head = 0;
 }
 
-u64 ring_begin(struct ring *ring)
+u64 *ring_begin(struct ring *ring)
 {
-	u64 n = ring->head;
+	u64 *slot = slot_of(ring, ring->head);
 
-	WRITE_ONCE(*slot_of(ring, n), state_writing(n));
+	WRITE_ONCE(slot[0], state_writing(ring->head));
 	smp_mb(); /* B and D, writer's end */
-	return n;
+	return &slot[1];
 }
 
-void ring_commit(struct ring *ring, const u64 *record)
+void ring_commit(struct ring *ring)
 {
 	u64 n = ring->head;
-	u64 *slot = slot_of(ring, n);
-	u32 i;
 
-	for (i = 0; i < ring->words; i++)
-		WRITE_ONCE(slot[1 + i], record[i]);
-	smp_store_release(&slot[0], state_holds(n)); /* A, writer's end */
-	smp_store_release(&ring->head, n + 1);	     /* C, writer's end */
+	smp_store_release(slot_of(ring, n), state_holds(n)); /* A, writer's end */
+	smp_store_release(&ring->head, n + 1);		     /* C, writer's end */
 }
 
 u64 ring_end(const struct ring *ring)

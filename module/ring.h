@@ -38,12 +38,13 @@ void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words);
 /*
  * Writer only, and only one at a time: between ring_begin() and ring_commit()
  * it must not be preempted by another writer of this ring. Never waits.
- * ring_begin() returns the number that the record will have. What is timed
+ * ring_begin() returns the words of the new record, in place, to be filled:
+ * they hold what an older record left there. Its number is @head. What is timed
  * after ring_begin() cannot be overlooked by a reader that calls
  * ring_settled() after a later reading of the same clock.
  */
-u64 ring_begin(struct ring *ring);
-void ring_commit(struct ring *ring, const u64 *record);
+u64 *ring_begin(struct ring *ring);
+void ring_commit(struct ring *ring);
 
 /* The oldest record that is held, for a reader that starts there; and the end. */
 u64 ring_oldest(const struct ring *ring);

@@ -83,13 +83,13 @@ static void *writer(void *arg)
 
 		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
 		for (burst = seed >> 56; burst; burst--) {
-			u64 record[WORDS];
+			u64 *record = ring_begin(&ring), time = now();
 
-			n = ring_begin(&ring);
-			record[TIME] = now();
+			n = ring.head;
+			WRITE_ONCE(record[TIME], time);
 			for (i = 1; i < WORDS; i++)
-				record[i] = word_of(n, record[TIME], i);
-			ring_commit(&ring, record);
+				WRITE_ONCE(record[i], word_of(n, time, i));
+			ring_commit(&ring);
 		}
 		if ((seed >> 40) % 4 == 0)
 			sched_yield();

@@ -160,8 +160,9 @@ enum setnsmon_relation {
  * struct setnsmon_setns - one call of setns(2)
  *
  * All ids of users, groups and processes are those of the initial namespaces,
- * but for @ns_pid and @ns_tid. Everything but @ret, @after, @joined and
- * @cap_effective_after is as it was when the call was entered.
+ * but for @ns_pid and @ns_tid. Everything down to @target_links is as it was when
+ * the call was entered; the rest is as it was when it returned, and of that setns(2)
+ * changes only @cap_effective_after and @after.
  *
  * @duration_ns: time from entry to return, on the monotonic clock
  * @start_ns: when the calling process was started, on the boot clock; together
@@ -217,24 +218,19 @@ enum setnsmon_relation {
  * @fd_kind: enum setnsmon_fd_kind
  * @relation: enum setnsmon_relation
  * @pad: zero
+ * @pad2: zero
  * @comm: command name of the thread. ANY bytes up to the first NUL: it is the
  *	caller's to choose. Escape it before you show it
  */
 struct setnsmon_setns {
-	__u64 duration_ns;
-	__u64 start_ns;
-	__u64 cgroup_id;
-	__u64 cap_permitted;
-	__u64 cap_effective;
-	__u64 cap_effective_after;
 	__u64 target_id;
 	__u64 owner_id;
+	__u64 cap_permitted;
+	__u64 cap_effective;
 	__u32 has;
 	__u32 flags;
-	__s32 ret;
 	__s32 fd;
 	__u32 nstype;
-	__u32 joined;
 	__u32 target_type;
 	__u32 target_inum;
 	__u32 target_pid;
@@ -244,6 +240,20 @@ struct setnsmon_setns {
 	__u32 caller_userns_inum;
 	__u32 caller_userns_level;
 	__u32 caller_userns_uid;
+	__u8 abi;
+	__u8 fd_kind;
+	__u8 relation;
+	__u8 pad;
+	__u32 before[SETNSMON_LINKS];
+	__u32 target_links[SETNSMON_LINKS];
+
+	__u64 duration_ns;
+	__u64 start_ns;
+	__u64 cgroup_id;
+	__u64 cap_effective_after;
+	__s32 ret;
+	__u32 joined;
+	__u32 after[SETNSMON_LINKS];
 	__u32 pid;
 	__u32 tid;
 	__u32 ppid;
@@ -259,13 +269,7 @@ struct setnsmon_setns {
 	__u32 fsgid;
 	__u32 loginuid;
 	__u32 sessionid;
-	__u32 before[SETNSMON_LINKS];
-	__u32 after[SETNSMON_LINKS];
-	__u32 target_links[SETNSMON_LINKS];
-	__u8 abi;
-	__u8 fd_kind;
-	__u8 relation;
-	__u8 pad[5];
+	__u32 pad2;
 	__u8 comm[SETNSMON_COMM_LEN];
 };
 
