@@ -162,12 +162,12 @@ _make_tools()
 
 _make_guest()
 {
-	_bootstrap "$1/root" "$(packages guest "$K_SUITE" | paste -sd ,)" \
+	_bootstrap "$1/tree" "$(packages guest "$K_SUITE" | paste -sd ,)" \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*'
-	rm -rf "$1/root/var/lib/apt/lists" "$1/root/var/cache/apt"
-	printf 'guest\n' >"$1/root/etc/hostname"
-	printf '127.0.0.1 localhost guest\n' >"$1/root/etc/hosts"
+	rm -rf "$1/tree/var/lib/apt/lists" "$1/tree/var/cache/apt"
+	printf 'guest\n' >"$1/tree/etc/hostname"
+	printf '127.0.0.1 localhost guest\n' >"$1/tree/etc/hosts"
 }
 
 _make_check()
@@ -243,7 +243,7 @@ _initramfs()
 {
 	local dir=$1 root=$2 tree=$1/initramfs release word path
 	release=$(<"$dir/release")
-	mkdir -p "$tree"/{bin,modules,proc,sys,dev,root}
+	mkdir -p "$tree"/{bin,modules,proc,sys,dev,new}
 	install "$root/bin/busybox" "$tree/bin/busybox"
 	install "$VM_DIR/init" "$tree/init"
 	while read -r word path _; do
@@ -274,11 +274,11 @@ _root_image()
 
 _make_kernel()
 {
-	local dir=$1 root=$1/root release modules
+	local dir=$1 root=$1/tree release modules
 	_kernel_headers "$dir"
 	_kernel_image "$dir"
 	release=$(<"$dir/release")
-	cp -al "$(guest_dir)/root" "$root"
+	cp -al "$(guest_dir)/tree" "$root"
 	modules=$(find "$dir/package" -path "*lib/modules/$release" -prune)
 	mkdir -p "$root/lib/modules"
 	cp -a "$modules" "$root/lib/modules/"

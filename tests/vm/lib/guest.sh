@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Running a guest. What goes in and out:
 #
-#   payload   a tar archive on a disk: the referee (PID 1), the job, and /work
+#   payload   a tar archive on a disk: the referee (PID 1), the job, and /guest
 #   output    a virtio port: what the script prints, unmodified
 #   verdict   a second port: only what the referee writes there counts
 #   console   the serial line: the kernel's log, so that a panic is seen as well
@@ -25,12 +25,12 @@ _payload()
 	results=$(results)
 	tar --owner=0 --group=0 -C "$dir" -cf "$file" harness
 	if [[ -d $results ]]; then
-		tar --owner=0 --group=0 --transform='s,^\.,work,S' -C "$results" -rf "$file" .
+		tar --owner=0 --group=0 --transform='s,^\.,guest,S' -C "$results" -rf "$file" .
 	fi
 	for path in "$@"; do
 		[[ -e $path ]] || die "run: no such file or directory: $path"
 		path=$(realpath -s "$path")
-		tar --owner=0 --group=0 --transform='s,^,work/,S' -C "${path%/*}/" -rf "$file" "${path##*/}"
+		tar --owner=0 --group=0 --transform='s,^,guest/,S' -C "${path%/*}/" -rf "$file" "${path##*/}"
 	done
 }
 
