@@ -364,11 +364,6 @@ static u32 changed_links(const struct setnsmon_setns *call)
 	return links;
 }
 
-static u32 lowest_bit(u32 bits)
-{
-	return bits & -bits;
-}
-
 /* The kinds to which these links belong. */
 static u32 kinds_of(u32 links)
 {
@@ -377,7 +372,7 @@ static u32 kinds_of(u32 links)
 
 	for (left = ALL_KINDS; left; left &= left - 1)
 		if (links & BIT(link_of_bit[__ffs(left)]))
-			kinds |= lowest_bit(left);
+			kinds |= left & -left;
 	return kinds;
 }
 
@@ -531,8 +526,8 @@ const struct probe_ops capture_ops = {
 
 /*
  * /proc/self/ns/mnt leads to the ns_common of the mount namespace that
- * current->nsproxy points to; the distance is what we need. It is checked against
- * the operations' name, and must lie in a structure of a plausible size.
+ * current->nsproxy points to; the distance is what we need. What was found must be a
+ * mount namespace with the inode's number, and lie in a structure of a plausible size.
  */
 static int learn_mnt_ns(void)
 {
