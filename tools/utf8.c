@@ -58,19 +58,6 @@ size_t utf8_repair(char *text, const u8 *s, size_t len)
 	return p - text;
 }
 
-bool utf8_valid(const u8 *s, size_t len)
-{
-	unsigned int n;
-	u32 code;
-
-	for (; len; s += n, len -= n) {
-		n = utf8_decode(s, len, &code);
-		if (!n)
-			return false;
-	}
-	return true;
-}
-
 bool utf8_is_control(u32 code)
 {
 	if (code < 0x20 || (code >= 0x7f && code <= 0x9f))

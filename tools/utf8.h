@@ -20,9 +20,6 @@ unsigned int utf8_decode(const u8 *s, size_t len, u32 *code);
 #define UTF8_REPAIRED(len) (3 * (len))
 size_t utf8_repair(char *text, const u8 *s, size_t len);
 
-/* Are these @len bytes UTF-8 from beginning to end? */
-bool utf8_valid(const u8 *s, size_t len);
-
 /*
  * May this character change how others are shown, or where? So do the control
  * characters, line separators and those that turn the direction of writing.
