@@ -10,30 +10,15 @@ import struct
 import tempfile
 import time
 
-from lib import (HAS_RET, KINDS, LINKS, Skip, _cases, act, case, counter, counters,
-                 device_lines, kernel_log, links_of, loaded, module, open_binary, parse_line,
-                 read_all, read_json, records_in, run, run_cases, start_storm, storm, storm_log,
-                 unload, MODULE)
+from lib import (HAS_RET, KINDS, KPROBES, LINKS, Skip, _cases, act, case, counter, counters,
+                 device_lines, held, kernel_log, kprobes_off, links_of, loaded, module, parse_line,
+                 put, read_json, run, run_cases, start_storm, storm, storm_log, unload, MODULE)
 
-KPROBES = "/sys/kernel/debug/kprobes/enabled"
 FTRACE = "/proc/sys/kernel/ftrace_enabled"
 RET_UNKNOWN = 1 << 6
 WITH_RET = ("ret", "joined", "cap_effective_after", "duration_ns")
 NO_LINKS = bytes(40)
 OWN = struct.pack("10I", *[links_of(os.getpid())[name] for name in LINKS])
-
-
-def held():
-    fd = open_binary()
-    try:
-        return records_in(read_all(fd))
-    finally:
-        os.close(fd)
-
-
-def put(path, text):
-    with open(path, "w") as file:
-        file.write(text)
 
 
 def compare_one(call, record):
@@ -152,12 +137,9 @@ def event(number):
 @case("kprobes are switched off: loading is refused, and the kernel log tells why")
 def off_at_load(check):
     unload()
-    put(KPROBES, "0")
-    try:
+    with kprobes_off():
         refused(check, KPROBES)
         refused(check, KPROBES)
-    finally:
-        put(KPROBES, "1")
     with module():
         event(7)
         check.eq([o["nstype"] for o in read_json()], [7], "once they are on again")
@@ -167,13 +149,10 @@ def off_at_load(check):
 def off_later(check):
     with module():
         event(1)
-        put(KPROBES, "0")
-        try:
+        with kprobes_off():
             event(2)
             event(3)
             check.eq(counter("entered"), 1, "entered while off")
-        finally:
-            put(KPROBES, "1")
         event(4)
         check.eq([o["nstype"] for o in read_json()], [1, 4], "calls seen")
         now = counters()
@@ -185,13 +164,10 @@ def flapping(check):
     calls, roles = 1600, "mmmm"
     with module(ring_records=16384), tempfile.NamedTemporaryFile() as log:
         process = start_storm(log.name, calls, roles)
-        try:
-            while process.poll() is None:
-                time.sleep(0.03)
-                put(KPROBES, "0")
-                put(KPROBES, "1")
-        finally:
-            put(KPROBES, "1")
+        while process.poll() is None:
+            time.sleep(0.03)
+            with kprobes_off():
+                pass
         check.eq(process.returncode, 0, "status")
         threads, records, now = storm_log(log.name), held(), counters()
     made = sum(len(thread) for thread in threads.values())

@@ -10,8 +10,8 @@ import re
 import tempfile
 import time
 
-from lib import (HAS_RET, KINDS, Actor, Skip, case, counter, cpus, device_lines, innermost,
-                 module, open_binary, parse_line, read_all, read_json, records_in, run_cases,
+from lib import (HAS_RET, KINDS, Actor, Skip, case, counter, cpus, device_lines, held, innermost,
+                 module, open_binary, parse_line, read_json, records_in, run_cases,
                  start_storm, storm, storm_log, unload)
 
 DAY = 86400
@@ -32,14 +32,6 @@ def boot_now():
 
 def real_now():
     return time.clock_gettime_ns(time.CLOCK_REALTIME)
-
-
-def held():
-    fd = open_binary()
-    try:
-        return records_in(read_all(fd))
-    finally:
-        os.close(fd)
 
 
 # ---- order ----

@@ -4,18 +4,14 @@ oracles that know namespaces from /proc and from the NS_GET_* ioctls only."""
 
 import collections
 import contextlib
-import ctypes
-import errno
 import fcntl
 import json
 import os
 import re
-import signal
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -135,6 +131,23 @@ def module(**parameters):
         yield
     finally:
         unload()
+
+
+KPROBES = "/sys/kernel/debug/kprobes/enabled"
+
+
+def put(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def kprobes_off():
+    put(KPROBES, "0")
+    try:
+        yield
+    finally:
+        put(KPROBES, "1")
 
 
 def counter(name):
@@ -259,6 +272,15 @@ def open_binary(flags=os.O_NONBLOCK):
 def records_in(data):
     """Binary records, as struct setnsmon_record has them; sets of links as bytes."""
     return [Record(*words) for words in _RECORD.iter_unpack(data)]
+
+
+def held():
+    """All binary records that the device holds, by a fresh open."""
+    fd = open_binary()
+    try:
+        return records_in(read_all(fd))
+    finally:
+        os.close(fd)
 
 
 # ---- actors ----

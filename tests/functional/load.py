@@ -8,8 +8,8 @@ import os
 import re
 import stat
 
-from lib import (ACTOR, DEVICE, MODULE, SYSFS, act, case, counters, kernel_log, load, loaded,
-                 module, must, run, run_cases, unload)
+from lib import (ACTOR, DEVICE, MODULE, SYSFS, act, case, counters, kernel_log, kprobes_off, load,
+                 loaded, module, must, run, run_cases, unload)
 
 SYMBOLS = ["__x64_sys_setns", "__ia32_sys_setns"]
 
@@ -217,14 +217,9 @@ def twice(check):
 
 
 @case("it refuses to load where kprobes are switched off, and says why")
-def kprobes_off(check):
-    with open("/sys/kernel/debug/kprobes/enabled", "w") as file:
-        file.write("0")
-    try:
+def without_kprobes(check):
+    with kprobes_off():
         lines, done = new_log(lambda: run("insmod", MODULE))
-    finally:
-        with open("/sys/kernel/debug/kprobes/enabled", "w") as file:
-            file.write("1")
     check(done.returncode != 0, "loaded")
     check(any("kprobes" in line for line in lines), f"no reason in the log: {lines}")
     check.eq(traces(), [], "left behind")

@@ -3,26 +3,12 @@
 """setnsmon selftest: does it say ok when calls are recorded, and only then? The
 oracle is what was done to the probes."""
 
-import contextlib
-
-from lib import READER, act, counters, case, module, read_json, run, run_cases
-
-SWITCH = "/sys/kernel/debug/kprobes/enabled"
+from lib import (KPROBES, READER, act, counters, case, kprobes_off, module, read_json, run,
+                 run_cases)
 
 
 def selftest(*before, **options):
     return run(*before, READER, "selftest", **options)
-
-
-@contextlib.contextmanager
-def kprobes_off():
-    with open(SWITCH, "w") as switch:
-        switch.write("0")
-    try:
-        yield
-    finally:
-        with open(SWITCH, "w") as switch:
-            switch.write("1")
 
 
 def check_ok(check, done, what):
@@ -65,7 +51,7 @@ def switched_off(check):
     with module():
         with kprobes_off():
             check_refused(check, selftest(), "kprobes are switched off", "off")
-            check(SWITCH in selftest().stderr, "it does not say how to switch them on")
+            check(KPROBES in selftest().stderr, "it does not say how to switch them on")
         check_ok(check, selftest(), "on again")
         check.eq(counters()["entered"], 1, "calls that were seen")
 
