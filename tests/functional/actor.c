@@ -26,6 +26,8 @@
  *	expect RET	fail unless the last call returned this
  */
 #define _GNU_SOURCE
+#include "newer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -44,9 +46,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #define SETNS_I386 346
 
 static char **words;

@@ -39,6 +39,8 @@
  * be read is 0.
  */
 #define _GNU_SOURCE
+#include "newer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -13,6 +13,8 @@
  * Nobody else may call setns(2) meanwhile.
  */
 #define _GNU_SOURCE
+#include "newer.h"
+
 #include <linux/setnsmon.h>
 
 #include <errno.h>
@@ -35,13 +37,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x80
-#endif
 
 #define SWUNG_FD  100
 #define BATCH	  2000
@@ -108,9 +103,9 @@ struct scene {
 };
 
 /* clang-format off */
-#define SIDES(...)					\
-	.sides = { __VA_ARGS__ },			\
-	.turns = sizeof((enum side[]){ __VA_ARGS__ }) / sizeof(enum side)
+#define SIDES(...)							   \
+	.turns = sizeof((enum side[]){ __VA_ARGS__ }) / sizeof(enum side), \
+	.sides = { __VA_ARGS__ }
 static const struct scene scenes[] = {
 	{ .name = "still", .kinds = { &net, &uts }, SIDES(FIRST_0, FIRST_1),
 	  .home = true, .still = true },
@@ -481,7 +476,7 @@ static struct call *call(int fd, u32 nstype, const struct kind *kind, u32 inum)
 	return call;
 }
 
-static void call_once(unsigned int n)
+static void call_alone(unsigned int n)
 {
 	struct call *last;
 	int i;
@@ -785,7 +780,7 @@ static void run(u64 wanted, u64 least, double limit)
 		while (atomic_load(&shared->resting))
 			sched_yield();
 		for (i = 0; i < BATCH && atomic_load(&shared->moves) - sum.moves < MAX_MOVES; i++)
-			call_once(i);
+			call_alone(i);
 		atomic_store(&shared->running, 0);
 		while (atomic_load(&shared->resting) != company())
 			sched_yield();

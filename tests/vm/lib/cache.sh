@@ -178,7 +178,8 @@ _make_check()
 	apt_in "$1/chroot" install "${extra[@]}"
 }
 
-# _kernel_headers DIR: the build chroot of this kernel, and DIR/release
+# _kernel_headers DIR: the build chroot of this kernel, DIR/release, and DIR/packages: those that hold the kernel itself.
+# From 7.3 on that is no longer one package, but several (linux-image, -binary, -modules, -base).
 _kernel_headers()
 {
 	local dir=$1 target=() release
@@ -188,28 +189,33 @@ _kernel_headers()
 		target=(-t "$K_FROM")
 	fi
 	apt_in "$dir/chroot" update
-	release=$(apt_in "$dir/chroot" -s "${target[@]}" install "$K_IMAGE" |
-		sed -nE 's/^Inst linux-image-([0-9][^ ]*) .*/\1/p' | head -n 1)
+	apt_in "$dir/chroot" -s "${target[@]}" install "$K_IMAGE" >"$dir/install"
+	release=$(sed -nE 's/^Inst linux-image-([0-9][^ ]*) .*/\1/p' "$dir/install" | head -n 1)
 	[[ $release ]] || die "cannot tell which kernel the package $K_IMAGE of $K_SUITE brings"
+	printf '%s\n' "$release" >"$dir/release"
+	sed -nE 's/^Inst ([^ ]*) .*/\1/p' "$dir/install" | grep -F -- "-$release" >"$dir/packages"
+	rm "$dir/install"
 	apt_in "$dir/chroot" "${target[@]}" install "$K_HEADERS"
 	# (build is a symbolic link that leads nowhere from outside)
 	enter "$dir/chroot" -- test -d "/lib/modules/$release/build/" ||
 		die "kernel $K_NAME: the package $K_IMAGE is of $release," \
 			"but $K_HEADERS brings headers of $(ls "$dir/chroot/lib/modules");" \
 			"image and headers must be of one version; correct the line in tests/vm/kernels"
-	printf '%s\n' "$release" >"$dir/release"
 }
 
-# _kernel_image DIR: unpacks the kernel package (without its maintainer scripts) into DIR/package
+# _kernel_image DIR: unpacks the kernel's packages (without their maintainer scripts) into DIR/package
 _kernel_image()
 {
-	local dir=$1 release deb
+	local dir=$1 release name deb
 	release=$(<"$dir/release")
-	enter "$dir/chroot" -b "$CACHE/debs-$K_SUITE:/var/cache/apt/archives" -- bash -euc \
-		"cd /var/cache/apt/archives && apt-get -q -o APT::Sandbox::User=root download 'linux-image-$release'"
-	deb=$(find "$CACHE/debs-$K_SUITE" -name "linux-image-${release}_*.deb" -printf '%T@ %p\n' | sort -n | tail -n 1)
-	dpkg-deb -x "${deb#* }" "$dir/package"
-	cp "$dir/package/boot/vmlinuz-$release" "$dir/vmlinuz"
+	while read -r name; do
+		enter "$dir/chroot" -b "$CACHE/debs-$K_SUITE:/var/cache/apt/archives" -- bash -euc \
+			"cd /var/cache/apt/archives && apt-get -q -o APT::Sandbox::User=root download '$name'"
+		deb=$(find "$CACHE/debs-$K_SUITE" -name "${name}_*.deb" -printf '%T@ %p\n' | sort -n | tail -n 1)
+		dpkg-deb -x "${deb#* }" "$dir/package"
+	done <"$dir/packages"
+	find "$dir/package" -name 'vmlinuz*' -exec cp {} "$dir/vmlinuz" \;
+	[[ -e $dir/vmlinuz ]] || die "no vmlinuz in the packages $(paste -sd ' ' "$dir/packages")"
 	# Drivers of hardware that no guest has are half of the image
 	for unused in sound drivers/{gpu,media,infiniband,staging,iio,usb,scsi,hwmon,net/ethernet,net/wireless}; do
 		rm -rf "$dir/package"/{,usr/}"lib/modules/$release/kernel/$unused"
