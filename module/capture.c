@@ -3,6 +3,7 @@
 
 #include "capture.h"
 #include "compat.h"
+#include "links.h"
 #include "recorder.h"
 
 #include <linux/audit.h>
@@ -11,19 +12,14 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/init_task.h>
-#include <linux/ipc_namespace.h>
-#include <linux/nsproxy.h>
 #include <linux/pid.h>
-#include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/setnsmon.h>
-#include <linux/time_namespace.h>
 #include <linux/timekeeping.h>
+#include <linux/uaccess.h>
 #include <linux/user_namespace.h>
-#include <linux/utsname.h>
-#include <net/net_namespace.h>
 
 /**
  * struct call - what is kept between entry and return
@@ -41,9 +37,6 @@ struct call {
 };
 
 #define ENTRY_BYTES offsetof(struct setnsmon_setns, target_links)
-
-/* Bytes from a struct mnt_namespace, which is opaque to modules, to its ns_common. */
-static size_t mnt_ns_offset;
 
 /* The links of the initial namespaces. */
 static u32 initial[SETNSMON_LINKS];
@@ -63,39 +56,6 @@ static const u8 link_of_bit[32] = {
 #define ALL_KINDS                                                                                  \
 	(CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |             \
 	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
-
-static struct ns_common *mnt_ns_common(const struct mnt_namespace *mnt_ns)
-{
-	return (struct ns_common *)((char *)mnt_ns + mnt_ns_offset);
-}
-
-/* The eight links that a task has by its nsproxy. */
-static void read_proxy_links(u32 *links, const struct nsproxy *proxy)
-{
-	links[SETNSMON_LINK_CGROUP] = proxy->cgroup_ns->ns.inum;
-	links[SETNSMON_LINK_IPC] = proxy->ipc_ns->ns.inum;
-	links[SETNSMON_LINK_MNT] = mnt_ns_common(proxy->mnt_ns)->inum;
-	links[SETNSMON_LINK_NET] = proxy->net_ns->ns.inum;
-	links[SETNSMON_LINK_PID_FOR_CHILDREN] = proxy->pid_ns_for_children->ns.inum;
-	links[SETNSMON_LINK_TIME] = proxy->time_ns->ns.inum;
-	links[SETNSMON_LINK_TIME_FOR_CHILDREN] = proxy->time_ns_for_children->ns.inum;
-	links[SETNSMON_LINK_UTS] = proxy->uts_ns->ns.inum;
-}
-
-/* The two others: by its struct pid, which an exiting task loses, and by its credentials. */
-static void read_other_links(u32 *links, struct pid *pid, const struct user_namespace *user_ns)
-{
-	const struct pid_namespace *pid_ns = ns_of_pid(pid);
-
-	links[SETNSMON_LINK_PID] = pid_ns ? pid_ns->ns.inum : 0;
-	links[SETNSMON_LINK_USER] = user_ns->ns.inum;
-}
-
-static void read_own_links(u32 *links)
-{
-	read_proxy_links(links, current->nsproxy);
-	read_other_links(links, task_pid(current), current_user_ns());
-}
 
 static u64 cap_bits(const kernel_cap_t *caps)
 {
@@ -239,17 +199,48 @@ static bool try_read_links(u32 *links, struct task_struct *task)
 	bool found = false;
 
 	if (task == current) {
-		read_proxy_links(links, task->nsproxy);
+		links_read_proxy(links, task->nsproxy);
 		return true;
 	}
 	if (!spin_trylock(&task->alloc_lock))
 		return false;
 	if (task->nsproxy) {
-		read_proxy_links(links, task->nsproxy);
+		links_read_proxy(links, task->nsproxy);
 		found = true;
 	}
 	spin_unlock(&task->alloc_lock);
 	return found;
+}
+
+/*
+ * Nothing that a module may call makes a pidfd, so where it keeps its struct pid
+ * cannot be tried at load. It is tried with the pidfds that come: what is there must
+ * be what the kernel itself finds by the number in it. Once one has passed, all are
+ * trusted; before, they are read in a way that cannot fault.
+ */
+static bool proves_pidfds(struct pid *pid)
+{
+	int nr;
+	bool found;
+
+	if (copy_from_kernel_nofault(&nr, &pid->numbers[0].nr, sizeof(nr)))
+		return false;
+	rcu_read_lock();
+	found = find_pid_ns(nr, &init_pid_ns) == pid;
+	rcu_read_unlock();
+	return found;
+}
+
+static bool trust_pidfd(struct pid *pid)
+{
+	static bool proven;
+
+	if (likely(READ_ONCE(proven)))
+		return true;
+	if (!proves_pidfds(pid))
+		return false;
+	WRITE_ONCE(proven, true);
+	return true;
 }
 
 /* The file holds @pid; the task behind it may be gone. */
@@ -259,6 +250,8 @@ static void read_target_process(struct setnsmon_setns *call, struct pid *pid)
 	struct task_struct *task;
 
 	call->fd_kind = SETNSMON_FD_PIDFD;
+	if (!trust_pidfd(pid))
+		return;
 	call->has |= SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID;
 	call->target_pid = pid->numbers[0].nr;
 
@@ -268,7 +261,7 @@ static void read_target_process(struct setnsmon_setns *call, struct pid *pid)
 		user_ns = __task_cred(task)->user_ns;
 		read_owner(call, user_ns);
 		if (try_read_links(call->target_links, task)) {
-			read_other_links(call->target_links, task_pid(task), user_ns);
+			links_read_others(call->target_links, task_pid(task), user_ns);
 			call->has |= SETNSMON_HAS_TARGET_LINKS;
 		}
 	}
@@ -317,7 +310,7 @@ static void read_entry(struct setnsmon_setns *call, const struct pt_regs *args, 
 		call->has = SETNSMON_HAS_NS_IDS;
 	read_args(call, args, abi);
 	read_rights(call, current_cred());
-	read_own_links(call->before);
+	links_read_own(call->before);
 	read_target(call);
 }
 
@@ -450,7 +443,7 @@ static void read_after(struct setnsmon_setns *call, const struct call *kept)
 		call->cap_effective_after = call->cap_effective;
 		return;
 	}
-	read_own_links(call->after);
+	links_read_own(call->after);
 	call->cap_effective_after = cap_bits(&current_cred()->cap_effective);
 	if (call->cap_effective_after & ~call->cap_effective)
 		call->flags |= SETNSMON_FLAG_CAPS_GAINED;
@@ -524,51 +517,17 @@ const struct probe_ops capture_ops = {
 	.unfollowed = call_unfollowed,
 };
 
-/*
- * /proc/self/ns/mnt leads to the ns_common of the mount namespace that
- * current->nsproxy points to; the distance is what we need. What was found must be a
- * mount namespace with the inode's number, and lie in a structure of a plausible size.
- */
-static int learn_mnt_ns(void)
-{
-	struct file *file = filp_open("/proc/self/ns/mnt", O_RDONLY, 0);
-	struct ns_common *ns;
-	long offset;
-
-	if (IS_ERR(file)) {
-		pr_err("cannot open /proc/self/ns/mnt (error %ld): is /proc mounted?\n",
-		       PTR_ERR(file));
-		return PTR_ERR(file);
-	}
-	if (file_inode(file)->i_sb->s_magic != NSFS_MAGIC) {
-		pr_err("/proc/self/ns/mnt is not a namespace: is /proc the real one?\n");
-		fput(file);
-		return -EOPNOTSUPP;
-	}
-	ns = file_inode(file)->i_private;
-	offset = (char *)ns - (char *)current->nsproxy->mnt_ns;
-	if (compat_ns_type(ns) != CLONE_NEWNS || ns->inum != file_inode(file)->i_ino ||
-	    offset < 0 || offset > 256 || offset % sizeof(long)) {
-		pr_err("struct mnt_namespace is not as expected (offset %ld)\n", offset);
-		fput(file);
-		return -EOPNOTSUPP;
-	}
-	mnt_ns_offset = offset;
-	fput(file);
-	return 0;
-}
-
 /* The idle task of the boot CPU never leaves the namespaces that the kernel began with. */
 static void learn_initial(void)
 {
-	read_proxy_links(initial, init_task.nsproxy);
+	links_read_proxy(initial, init_task.nsproxy);
 	initial[SETNSMON_LINK_PID] = init_pid_ns.ns.inum;
 	initial[SETNSMON_LINK_USER] = init_user_ns.ns.inum;
 }
 
 int capture_init(void)
 {
-	int err = learn_mnt_ns();
+	int err = links_prove();
 
 	if (!err)
 		learn_initial();

@@ -16,6 +16,26 @@
 #include <linux/version.h>
 
 /*
+ * What setnsmon cannot do without, said in words before the compiler says it in
+ * riddles. dkms.conf has the same list, to skip such kernels.
+ */
+#ifndef CONFIG_X86_64
+#error "setnsmon works on x86-64 only: the probes know the entry functions of system calls there"
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#error "setnsmon needs Linux 5.10 or later"
+#endif
+#if !defined(CONFIG_KPROBES) || !defined(CONFIG_KRETPROBES)
+#error "setnsmon needs a kernel with CONFIG_KPROBES and CONFIG_KRETPROBES"
+#endif
+#ifndef CONFIG_KPROBES_ON_FTRACE
+#error "setnsmon needs a kernel with CONFIG_KPROBES_ON_FTRACE (by way of CONFIG_FUNCTION_TRACER)"
+#endif
+#if !defined(CONFIG_NAMESPACES) || !defined(CONFIG_PROC_FS)
+#error "setnsmon needs a kernel with CONFIG_NAMESPACES and CONFIG_PROC_FS"
+#endif
+
+/*
  * 5.11, d741bf41d7c7 "kprobes: Remove kretprobe hash": the instance no longer
  * points to its kretprobe.
  */

@@ -19,6 +19,7 @@ cd "$(dirname "$0")" || exit 2
 # name, seconds it may take, the guest it is for
 tests=(
 	load 60 turns
+	unknown 60 turns
 	strace_oracle 120 turns
 	fields 120 turns
 	targets 90 turns

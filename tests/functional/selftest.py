@@ -6,6 +6,8 @@ oracle is what was done to the probes."""
 from lib import (KPROBES, READER, act, counters, case, kprobes_off, module, read_json, run,
                  run_cases)
 
+CALLS = 3
+
 
 def selftest(*before, **options):
     return run(*before, READER, "selftest", **options)
@@ -21,14 +23,15 @@ def check_refused(check, done, words, what):
     check(words in done.stderr, f"{what}: {done.stderr!r}")
 
 
-@case("it says ok, and has made one call, which was recorded as it was")
+@case("it says ok, and has made three calls: with nothing, a namespace, a pidfd")
 def says_ok(check):
     with module():
         check_ok(check, selftest(), "selftest")
-        check.eq(counters()["entered"], 1, "calls")
-        record, = read_json()
-        check.eq((record["errno"], record["comm"], record["fd_kind"], record["uid"]),
-                 ("EBADF", "setnsmon", "none", 0), "record")
+        check.eq(counters()["entered"], CALLS, "calls")
+        seen = [(record["errno"], record["comm"], record["fd_kind"], record["uid"])
+                for record in read_json()]
+        check.eq(seen, [("EBADF", "setnsmon", "none", 0), ("EINVAL", "setnsmon", "nsfs", 0),
+                        ("EINVAL", "setnsmon", "pidfd", 0)], "records")
 
 
 @case("it finds its own call among many others, and in a full ring")
@@ -53,7 +56,7 @@ def switched_off(check):
             check_refused(check, selftest(), "kprobes are switched off", "off")
             check(KPROBES in selftest().stderr, "it does not say how to switch them on")
         check_ok(check, selftest(), "on again")
-        check.eq(counters()["entered"], 1, "calls that were seen")
+        check.eq(counters()["entered"], CALLS, "calls that were seen")
 
 
 @case("without the module, or without the right to read: status 1 and the reason")

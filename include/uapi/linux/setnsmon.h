@@ -186,7 +186,9 @@ enum setnsmon_relation {
  * @target_type: kind of the namespace that @fd named: one CLONE_NEW* bit; zero
  *	for a pidfd
  * @target_inum: its inode number, as stat(2) of /proc/PID/ns/KIND shows it
- * @target_pid: the process that a pidfd named, also when it is gone by now
+ * @target_pid: the process that a pidfd named, also when it is gone by now. Not there
+ *	(SETNSMON_HAS_TARGET_PID) until this kernel's pidfds are proven to be laid out as
+ *	the module knows them, which the first one of a living process does
  * @owner_inum: the user namespace that owns the target (for a pidfd: the user
  *	namespace of the process): inode number. The initial user namespace
  *	has no owner

@@ -178,8 +178,8 @@ _make_check()
 	apt_in "$1/chroot" install "${extra[@]}"
 }
 
-# _kernel_headers DIR: the build chroot of this kernel, DIR/release, and DIR/packages: those that hold the kernel itself.
-# From 7.3 on that is no longer one package, but several (linux-image, -binary, -modules, -base).
+# _kernel_headers DIR: the build chroot of this kernel, DIR/release, and DIR/packages: those that hold the kernel
+# itself. From 7.3 on that is no longer one package, but several (linux-image, -binary, -modules, -base).
 _kernel_headers()
 {
 	local dir=$1 target=() release

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ten namespaces of a task, by the names of /proc/self/ns. How they are read is
+ * here, for it is done at each call; that what is read is true is proven by links.c.
+ */
+#ifndef SETNSMON_LINKS_H
+#define SETNSMON_LINKS_H
+
+#include <linux/cgroup.h>
+#include <linux/cred.h>
+#include <linux/ipc_namespace.h>
+#include <linux/nsproxy.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/setnsmon.h>
+#include <linux/time_namespace.h>
+#include <linux/user_namespace.h>
+#include <linux/utsname.h>
+#include <net/net_namespace.h>
+
+/* Bytes from a struct mnt_namespace, which is opaque to modules, to its ns_common. */
+extern size_t links_mnt_ns_offset;
+
+/**
+ * links_prove() - learn what the headers do not tell, and prove all of it
+ *
+ * Where the namespaces of a task are found is known from this kernel's headers, for
+ * mount namespaces from what is learnt here. That it is true is proven by the loading
+ * task's own: each link must be what /proc/self/ns says. To be called before any other
+ * function here. May sleep.
+ *
+ * Return: 0, or a negative error number, with the reason in the kernel log.
+ */
+int links_prove(void);
+
+static inline struct ns_common *links_mnt_ns_common(const struct mnt_namespace *mnt_ns)
+{
+	return (struct ns_common *)((char *)mnt_ns + links_mnt_ns_offset);
+}
+
+/* The eight links that a task has by its nsproxy. */
+static inline void links_read_proxy(u32 *links, const struct nsproxy *proxy)
+{
+	links[SETNSMON_LINK_CGROUP] = proxy->cgroup_ns->ns.inum;
+	links[SETNSMON_LINK_IPC] = proxy->ipc_ns->ns.inum;
+	links[SETNSMON_LINK_MNT] = links_mnt_ns_common(proxy->mnt_ns)->inum;
+	links[SETNSMON_LINK_NET] = proxy->net_ns->ns.inum;
+	links[SETNSMON_LINK_PID_FOR_CHILDREN] = proxy->pid_ns_for_children->ns.inum;
+	links[SETNSMON_LINK_TIME] = proxy->time_ns->ns.inum;
+	links[SETNSMON_LINK_TIME_FOR_CHILDREN] = proxy->time_ns_for_children->ns.inum;
+	links[SETNSMON_LINK_UTS] = proxy->uts_ns->ns.inum;
+}
+
+/* The two others: by its struct pid, which an exiting task loses, and by its credentials. */
+static inline void links_read_others(u32 *links, struct pid *pid,
+				     const struct user_namespace *user_ns)
+{
+	const struct pid_namespace *pid_ns = ns_of_pid(pid);
+
+	links[SETNSMON_LINK_PID] = pid_ns ? pid_ns->ns.inum : 0;
+	links[SETNSMON_LINK_USER] = user_ns->ns.inum;
+}
+
+static inline void links_read_own(u32 *links)
+{
+	links_read_proxy(links, current->nsproxy);
+	links_read_others(links, task_pid(current), current_user_ns());
+}
+
+#endif /* SETNSMON_LINKS_H */
