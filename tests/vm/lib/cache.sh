@@ -104,6 +104,8 @@ readonly ENTER='
 		shift
 	done
 	export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+	# The directory that it names need not be there inside
+	unset TMPDIR
 	chroot "$root" "$@"'
 
 # enter ROOT [-b SOURCE:TARGET]... -- COMMAND...: a chroot with /proc and /dev, and SOURCE bound to TARGET in it. The
