@@ -5,6 +5,7 @@
 KDIR    ?= /lib/modules/$(shell uname -r)/build
 PREFIX  ?= /usr/local
 DESTDIR ?=
+KERNEL  ?= bookworm
 
 VM := tests/vm/vm
 
@@ -19,8 +20,10 @@ help:
 	@echo "  make                   the module and the reader"
 	@echo "  make modules           setnsmon.ko       KDIR=$(KDIR)"
 	@echo "  make tools             tools/setnsmon"
-	@echo "  make install           the reader and the header     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "  make install           the reader and what goes with it     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "  make uninstall         and away again"
 	@echo "  dkms install .         the module, for this machine's kernels"
+	@echo "  make deb               Debian packages of both, in build/deb     KERNEL=$(KERNEL)"
 	@echo "  make clean             remove what was built (tests/vm/vm clean-cache: what the tests have set up)"
 	@echo
 	@echo "To test it (all of it runs in a build chroot and in throw-away machines):"
@@ -28,6 +31,7 @@ help:
 	@echo "  make check-unit        the parts that run in user space"
 	@echo "  make check-functional  the module and the reader on real kernels"
 	@echo "  make check-dkms        installing with DKMS"
+	@echo "  make check-deb         the Debian packages"
 	@echo "  make check-style       formatting, static checks, and whether things that repeat agree"
 
 modules: kdir-exists
@@ -44,15 +48,23 @@ kdir-exists:
 tools:
 	$(MAKE) -C tools
 
-install:
-	$(MAKE) -C tools install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
-	install -d $(DESTDIR)$(PREFIX)/include/linux
-	install -m 644 include/uapi/linux/setnsmon.h $(DESTDIR)$(PREFIX)/include/linux/setnsmon.h
+install uninstall:
+	$(MAKE) -C tools $@ PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+
+# Where the packages are built is the chroot of that kernel's suite
+deb:
+	@$(VM) setup -k $(KERNEL) -c
+	$(VM) chroot -k $(KERNEL) -- debian/build build/deb
+	@rm -rf build/deb
+	@cp -r build/tree/$(KERNEL)/build/deb build/deb
+	@echo "Made, for the suite of '$(KERNEL)':"
+	@ls build/deb/*
+	@echo "To install them:  apt-get install ./build/deb/*.deb"
 
 check:
 	tests/run
 
-check-unit check-functional check-style check-dkms: check-%:
+check-unit check-functional check-style check-dkms check-deb: check-%:
 	tests/run $*
 
 demo:
@@ -73,4 +85,5 @@ clean:
 	test ! -e tests/functional/Makefile || $(MAKE) -C tests/functional clean
 	test ! -e tests/demo/Makefile || $(MAKE) -C tests/demo clean
 
-.PHONY: all help modules kdir-exists tools install check check-unit check-functional check-style check-dkms demo vm-shell clean
+.PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-style check-dkms \
+	check-deb demo vm-shell clean
