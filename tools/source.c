@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "source.h"
+#include "signing.h"
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,18 +17,20 @@
 
 static void warn_missing(const char *path)
 {
-	if (access(MODULE_DIR, F_OK))
+	if (access(MODULE_DIR, F_OK)) {
 		warnx("the module is not loaded: load it with 'modprobe setnsmon' or 'insmod ./setnsmon.ko'");
-	else
+		signing_explain(signing_demanded(""));
+	} else {
 		warnx("the module is loaded, but there is no %s here: "
 		      "is this a container or a chroot with a /dev of its own?",
 		      path);
+	}
 }
 
 static void warn_refused(const char *path)
 {
 	if (geteuid())
-		warnx("only root may read %s: try 'sudo setnsmon'", path);
+		warnx("only root and the group setnsmon may read %s: try 'sudo setnsmon'", path);
 	else
 		warn("cannot open %s, although you are root: a container must be given the device",
 		     path);

@@ -64,7 +64,7 @@ def without(check):
     check_refused(check, selftest(), "the module is not loaded", "not loaded")
     with module():
         nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
-        check_refused(check, selftest(*nobody), "only root may read", "not root")
+        check_refused(check, selftest(*nobody), "only root and the group setnsmon may read", "not root")
         check.eq(counters()["entered"], 0, "calls")
 
 

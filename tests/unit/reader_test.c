@@ -8,6 +8,7 @@
 #include "cells.h"
 #include "escape.h"
 #include "json.h"
+#include "signing.h"
 #include "source.h"
 #include "table.h"
 #include "text.h"
@@ -20,6 +21,7 @@
 #include <linux/sched.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- records ---- */
 
@@ -899,6 +901,71 @@ static void batches_of_other_sizes(void)
 	}
 }
 
+/* ---- what the kernel demands of signatures ---- */
+
+/* Files of a kernel that never was: NULL where there is none */
+static enum signing demanded(const char *enforce, const char *lockdown, const char *secure_boot)
+{
+	static const char efi[] = "firmware/efi/efivars/"
+				  "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+	const struct {
+		const char *path, *text;
+		size_t len;
+	} files[] = {
+		{ "module/module/parameters/sig_enforce", enforce, 2 },
+		{ "kernel/security/lockdown", lockdown, lockdown ? strlen(lockdown) : 0 },
+		{ efi, secure_boot, 5 },
+	};
+	char root[] = "/tmp/setnsmon-signing.XXXXXX", command[512];
+	enum signing result;
+	unsigned int i;
+	FILE *file;
+
+	if (!mkdtemp(root)) {
+		FAIL("no directory %s", root);
+		return SIGNING_OPTIONAL;
+	}
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		if (!files[i].text)
+			continue;
+		snprintf(command, sizeof(command),
+			 "file=%s/sys/%s; mkdir -p ${file%%/*} && cat >$file", root, files[i].path);
+		file = popen(command, "w");
+		if (!file || fwrite(files[i].text, files[i].len, 1, file) != 1 || pclose(file))
+			FAIL("cannot write %s", files[i].path);
+	}
+	result = signing_demanded(root);
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	CHECK(!system(command));
+	return result;
+}
+
+#define EFI_ON "\6\0\0\0\1"
+#define EFI_OFF "\6\0\0\0\0"
+
+static void unsigned_modules_are_welcome(void)
+{
+	EQ(demanded("N\n", "[none] integrity confidentiality\n", NULL), SIGNING_OPTIONAL);
+	EQ(demanded("N\n", "[none] integrity confidentiality\n", EFI_OFF), SIGNING_OPTIONAL);
+	EQ(demanded("N\n", NULL, EFI_OFF), SIGNING_OPTIONAL);
+	EQ(demanded("N\n", NULL, NULL), SIGNING_OPTIONAL);
+	/* built without signatures, or /sys is not there */
+	EQ(demanded(NULL, NULL, NULL), SIGNING_OPTIONAL);
+	/* it was started by Secure Boot, but does not care */
+	EQ(demanded("N\n", "[none] integrity confidentiality\n", EFI_ON), SIGNING_OPTIONAL);
+}
+
+static void signed_modules_are_demanded(void)
+{
+	EQ(demanded("N\n", "none [integrity] confidentiality\n", EFI_ON), SIGNING_SECURE_BOOT);
+	EQ(demanded("Y\n", "none integrity [confidentiality]\n", EFI_ON), SIGNING_SECURE_BOOT);
+	EQ(demanded("N\n", NULL, EFI_ON), SIGNING_SECURE_BOOT);
+	EQ(demanded("Y\n", "[none] integrity confidentiality\n", EFI_OFF), SIGNING_ENFORCED);
+	EQ(demanded("Y\n", NULL, NULL), SIGNING_ENFORCED);
+	EQ(demanded("N\n", "none [integrity] confidentiality\n", NULL), SIGNING_LOCKDOWN);
+	EQ(demanded("N\n", "none integrity [confidentiality]\n", EFI_OFF), SIGNING_LOCKDOWN);
+}
+
 static const struct tap_case cases[] = {
 #define CASE(name) { #name, name }
 	CASE(json_of_a_full_record),
@@ -928,6 +995,8 @@ static const struct tap_case cases[] = {
 	CASE(utf8_is_strict),
 	CASE(users_have_names_or_numbers),
 	CASE(batches_of_other_sizes),
+	CASE(unsigned_modules_are_welcome),
+	CASE(signed_modules_are_demanded),
 };
 
 int main(void)

@@ -67,7 +67,10 @@
 /* The version of this contract, also the "v" of each line and JSON object. */
 #define SETNSMON_ABI_VERSION	1
 
-/* The device, as udev or devtmpfs names it. Mode 0400, owner root. */
+/*
+ * The device, as udev or devtmpfs names it. Mode 0400, owner root; the udev rule
+ * that is installed with the reader makes that 0440, group setnsmon.
+ */
 #define SETNSMON_DEVICE		"/dev/setnsmon"
 
 /* A read buffer of this many bytes holds every possible text line. */
