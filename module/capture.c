@@ -95,6 +95,32 @@ static u32 own_nr(const struct pid *pid)
 	return pid->numbers[pid->level].nr;
 }
 
+/* All ones in the bytes of a word before its first that is zero; little endian. */
+static u64 bytes_before_nul(u64 word)
+{
+	const u64 ones = ~0ULL / 0xff;
+	u64 nuls = (word - ones) & ~word & (ones << 7); /* exact up to the first */
+
+	return (nuls - 1) & ~nuls;
+}
+
+/*
+ * What follows the first NUL may be left of a longer name (on Linux 5.10), or be
+ * half of a name that another thread writes just now: it is zeroed.
+ */
+static void read_comm(struct setnsmon_setns *call)
+{
+	u64 words[2];
+	u64 mask;
+
+	BUILD_BUG_ON(sizeof(call->comm) != sizeof(words) || TASK_COMM_LEN != sizeof(words));
+	memcpy(words, current->comm, sizeof(words));
+	mask = bytes_before_nul(words[0]);
+	words[0] &= mask;
+	words[1] &= mask == ~0ULL ? bytes_before_nul(words[1]) & ~0ULL >> 8 : 0;
+	memcpy(call->comm, words, sizeof(words));
+}
+
 static void read_process(struct setnsmon_setns *call)
 {
 	call->pid = current->tgid;
@@ -102,8 +128,7 @@ static void read_process(struct setnsmon_setns *call)
 	call->ns_pid = own_nr(task_tgid(current));
 	call->ns_tid = own_nr(task_pid(current));
 	call->start_ns = current->group_leader->start_boottime;
-	memcpy(call->comm, current->comm, sizeof(call->comm));
-	call->comm[sizeof(call->comm) - 1] = '\0';
+	read_comm(call);
 
 	rcu_read_lock();
 	call->ppid = rcu_dereference(current->real_parent)->tgid;

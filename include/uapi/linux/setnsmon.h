@@ -225,7 +225,8 @@ enum setnsmon_relation {
  * @pad: zero
  * @pad2: zero
  * @comm: command name of the thread. ANY bytes up to the first NUL: it is the
- *	caller's to choose. Escape it before you show it
+ *	caller's to choose. Escape it before you show it. From the first NUL
+ *	on it is all NUL
  */
 struct setnsmon_setns {
 	__u64 target_id;
