@@ -27,8 +27,9 @@
  *	shared-memory	a process shares memory with the child
  *
  * Ways of 64-bit code: libc, syscall, dirty (with rubbish in the upper halves of
- * the registers), int80, int80-dirty, far (int 0x80 from a 32-bit code segment),
- * x32, x32-dirty. Of 32-bit code: libc, int80, vsyscall (as the vdso does it).
+ * the arguments), dirtier (and of the call's number), int80, int80-dirty (both),
+ * far (int 0x80 from a 32-bit code segment), x32, x32-dirty, x32-dirtier. Of
+ * 32-bit code: libc, int80, vsyscall (as the vdso does it).
  *
  * What is written, a line a call (the preparations have the index -1):
  *
@@ -125,6 +126,12 @@ static long by_syscall(int fd, int nstype)
 
 static long by_dirty(int fd, int nstype)
 {
+	return raw_syscall(SETNS_X86_64, (unsigned int)fd | RUBBISH,
+			   (unsigned int)nstype | RUBBISH);
+}
+
+static long by_dirtier(int fd, int nstype)
+{
 	return raw_syscall(SETNS_X86_64 | RUBBISH, (unsigned int)fd | RUBBISH,
 			   (unsigned int)nstype | RUBBISH);
 }
@@ -146,6 +153,12 @@ static long by_x32(int fd, int nstype)
 }
 
 static long by_x32_dirty(int fd, int nstype)
+{
+	return raw_syscall(SETNS_X86_64 | X32_BIT, (unsigned int)fd | RUBBISH,
+			   (unsigned int)nstype | RUBBISH);
+}
+
+static long by_x32_dirtier(int fd, int nstype)
 {
 	return raw_syscall(SETNS_X86_64 | X32_BIT | RUBBISH, (unsigned int)fd | RUBBISH,
 			   (unsigned int)nstype | RUBBISH);
@@ -229,10 +242,12 @@ static const struct {
 #ifdef __x86_64__
 	{ "syscall", by_syscall },
 	{ "dirty", by_dirty },
+	{ "dirtier", by_dirtier },
 	{ "int80-dirty", by_int80_dirty },
 	{ "far", by_far },
 	{ "x32", by_x32 },
 	{ "x32-dirty", by_x32_dirty },
+	{ "x32-dirtier", by_x32_dirtier },
 #else
 	{ "vsyscall", by_vsyscall },
 #endif

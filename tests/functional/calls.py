@@ -43,7 +43,7 @@ def all_by(way, *preparations, program=CALLS):
 
 
 for each, what in (("libc", "by the C library"), ("syscall", "by SYSCALL"),
-                   ("dirty", "by SYSCALL, with rubbish in the upper halves of the registers"),
+                   ("dirty", "by SYSCALL, with rubbish in the upper halves of the arguments"),
                    ("int80", "by int 0x80"),
                    ("int80-dirty", "by int 0x80, with rubbish in the upper halves"),
                    ("far", "by int 0x80 from a 32-bit code segment")):
@@ -67,14 +67,27 @@ def by_vdso():
     return all_by("vsyscall", program=CALLS32)
 
 
-for each, what in (("x32", ""), ("x32-dirty", ", with rubbish in the upper halves")):
+def all_by_unless(way, reason):
+    probe = attempt([Try(CLOSED, 0, -errno.EBADF, way)])
+    if probe[0].expected["ret"] == -errno.ENOSYS:
+        # Then this was no call of setns(2), and the last case finds out if a record says so.
+        raise Skip(reason)
+    return probe + all_by(way)
+
+
+@scene("64-bit program: by SYSCALL, with rubbish in the upper half of the number, too")
+def of_64_bits_dirtier():
+    return all_by_unless("dirtier", "this kernel looks at all 64 bits of the number")
+
+
+for each, what in (("x32", ""), ("x32-dirty", ", rubbish in the upper halves of the arguments"),
+                   ("x32-dirtier", ", and of the number, too")):
     @scene(f"x32: by SYSCALL with bit 30 of the number set{what}")
     def of_x32(way=each):
-        probe = attempt([Try(CLOSED, 0, -errno.EBADF, way)])
-        if probe[0].expected["ret"] == -errno.ENOSYS:
-            # Then this was no call of setns(2), and the last case finds out if a record says so.
-            raise Skip("this kernel has x32 only with the boot parameter syscall.x32=y")
-        return probe + all_by(way)
+        reason = "this kernel has x32 only with the boot parameter syscall.x32=y"
+        if way == "x32-dirtier":
+            reason += ", or looks at all 64 bits of the number"
+        return all_by_unless(way, reason)
 
 
 # -- threads --

@@ -12,7 +12,7 @@ import fcntl
 import os
 
 from lib import (ACTOR32, ALL_KINDS, KINDS, LINKS, NS_GET_NSTYPE, Actor, Skip, UserNs, _cases,
-                 holder, kind_names, links_of, module, must, read_json, run_cases,
+                 holder, id_of, kind_names, links_of, module, must, read_json, run_cases,
                  status_of, tgid_of)
 
 FLAGS = ["denied", "to-init", "upward", "userns-cross", "caps-gained", "raced", "ret-unknown",
@@ -65,6 +65,7 @@ def target_of(pid, fd, caller):
         kind = fcntl.ioctl(copy, NS_GET_NSTYPE)
         target["type"], = kind_names(kind)
         target["inum"] = os.fstat(copy).st_ino
+        target["id"] = id_of(copy)
         owner = UserNs.that_owns(copy)
     except OSError as error:
         if error.errno != errno.ENOTTY:

@@ -22,6 +22,7 @@ tests=(
 	unknown 60 turns
 	strace_oracle 120 turns
 	fields 120 turns
+	nsids 60 turns
 	targets 90 turns
 	outcomes 90 turns
 	owners 120 turns

@@ -4,6 +4,7 @@ oracles that know namespaces from /proc and from the NS_GET_* ioctls only."""
 
 import collections
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -372,6 +373,7 @@ def storm(calls, roles):
 # ---- oracles ----
 
 NS_GET_USERNS, NS_GET_PARENT, NS_GET_NSTYPE, NS_GET_OWNER_UID = 0xb701, 0xb702, 0xb703, 0xb704
+NS_GET_ID = 0x8008b70d
 
 
 def links_of(pid, tid=None):
@@ -383,11 +385,24 @@ def links_of(pid, tid=None):
     return links
 
 
+def id_of(fd):
+    """The 64-bit id of a namespace; None where the kernel has none (before Linux 6.18)."""
+    words = bytearray(8)
+    try:
+        fcntl.ioctl(fd, NS_GET_ID, words)
+    except OSError as problem:
+        if problem.errno != errno.ENOTTY:
+            raise
+        return None
+    return struct.unpack("Q", words)[0]
+
+
 class UserNs:
-    """A user namespace as nsfs tells of it: .inum .uid .chain (itself first, then upwards)"""
+    """A user namespace as nsfs tells of it: .inum .id .uid .chain (itself first, then upwards)"""
 
     def __init__(self, fd):
         self.inum = os.fstat(fd).st_ino
+        self.id = id_of(fd)
         word = bytearray(4)
         fcntl.ioctl(fd, NS_GET_OWNER_UID, word)
         self.uid, = struct.unpack("I", word)
@@ -424,7 +439,7 @@ class UserNs:
             os.close(owner)
 
     def as_owner(self):
-        return {"inum": self.inum, "id": None, "level": self.level, "uid": self.uid}
+        return {"inum": self.inum, "id": self.id, "level": self.level, "uid": self.uid}
 
     def as_caller(self):
         return {"inum": self.inum, "level": self.level, "uid": self.uid}

@@ -58,8 +58,7 @@ def compare(check, calls):
                  f"{what}: target")
         check.eq(r["target"]["links"], call.links, f"{what}: links of the process")
         check.eq([r["target"]["type"], r["target"]["inum"]], [None, None], f"{what}: type, inum")
-        check.eq(r["target"]["owner"], {**call.owner.as_owner(), "id": r["target"]["owner"]["id"]},
-                 f"{what}: owner")
+        check.eq(r["target"]["owner"], call.owner.as_owner(), f"{what}: owner")
         check.eq([r["nstype"], r["nstype_names"]], [call.kinds, kind_names(call.kinds)],
                  f"{what}: requested")
         check.eq(r["ret"], call.ret, f"{what}: ret")

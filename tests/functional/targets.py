@@ -405,7 +405,7 @@ OTHERS = {
     "TCP socket": lambda: socket.socket(socket.AF_INET).detach(),
     "netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).detach(),
     "epoll": lambda: raw(291, 0),
-    "eventfd": lambda: os.eventfd(0),
+    "eventfd": lambda: raw(290, 0, 0),
     "timerfd": lambda: raw(283, 1, 0),
     "signalfd": lambda: raw(289, -1, (ctypes.c_char * 8)(), 8, 0),
     "inotify": lambda: raw(294, 0),

@@ -19,9 +19,9 @@ HOST = UserNs.of_path("/proc/self/ns/user")
 NOBODY = ("none", None, None, set())
 OTHER = ("other", None, None, set())
 
-ABI = {"libc": "x86_64", "syscall": "x86_64", "dirty": "x86_64", "int80": "i386",
-       "int80-dirty": "i386", "far": "i386", "vsyscall": "i386", "x32": "x32",
-       "x32-dirty": "x32"}
+ABI = {"libc": "x86_64", "syscall": "x86_64", "dirty": "x86_64", "dirtier": "x86_64",
+       "int80": "i386", "int80-dirty": "i386", "far": "i386", "vsyscall": "i386", "x32": "x32",
+       "x32-dirty": "x32", "x32-dirtier": "x32"}
 
 
 class Target:
