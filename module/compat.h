@@ -57,8 +57,9 @@ typedef struct ftrace_regs compat_ftrace_regs;
 #endif
 
 /*
- * 6.18, "ns: add ns_common->ns_type" and "ns: add a 64-bit id": the type moved
- * from the operations into the namespace, which also got an id of its own.
+ * 6.18, "ns: move ns type into struct ns_common" and the series "ns: support file
+ * handles": the type moved from the operations into the namespace, and so did the
+ * 64-bit ids that only network and mount namespaces had, now one space for all kinds.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #define COMPAT_HAS_NS_IDS 1
