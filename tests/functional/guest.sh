@@ -18,8 +18,8 @@ cd "$(dirname "$0")" || exit 2
 
 # name, seconds it may take, the guest it is for
 tests=(
-	load 60 turns
-	unknown 60 turns
+	load 120 turns
+	unknown 120 turns
 	strace_oracle 120 turns
 	fields 120 turns
 	nsids 60 turns

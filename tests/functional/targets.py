@@ -22,6 +22,10 @@ from tries import (CALLS, CALLS32, HOST, NOBODY, OTHER, Fds, Seen, Target, Try, 
 
 PIDFD_OPEN = 434
 SIOCGSKNS = 0x894c
+SO_PEERPIDFD = 77
+AT_FDCWD, AT_EMPTY_PATH, OPEN_TREE_NAMESPACE = -100, 0x1000, 2
+# Numbers that other system calls take for oneself, one's process, and the roots of two file systems
+PIDFD_SELF, PIDFD_SELF_PROCESS, FD_PIDFS_ROOT, FD_NSFS_ROOT = range(-10000, -10004, -1)
 
 NOT_USER = ALL_KINDS & ~KINDS["user"]
 PLACE = "/run/setnsmon-targets"
@@ -211,6 +215,58 @@ def by_ioctl():
             return attempt(Try(target, 0, 0) for target in targets)
 
 
+@scene("namespaces that came from an ioctl on a pidfd, all ten links")
+def by_pidfd_ioctl():
+    with everywhere() as pid, Fds() as fds:
+        pidfd = fds.pidfd(pid)
+        targets = []
+        # PIDFD_GET_CGROUP_NAMESPACE is 1, and the others follow in the order of their names.
+        for number, link in enumerate(LINKS, 1):
+            try:
+                targets.append(Target(link, fds.add(fcntl.ioctl(pidfd, 0xff00 | number))))
+            except OSError as problem:
+                if problem.errno in (errno.ENOTTY, errno.EINVAL):
+                    raise Skip("this kernel has no ioctls for the namespaces of a pidfd")
+                raise
+            if os.fstat(targets[-1].fd).st_ino != links_of(pid)[link]:
+                raise RuntimeError(f"not {link} of that process")
+        return attempt(Try(target, nstype, 0) for target in targets
+                       for nstype in (0, KINDS[kind_of(target.name)]))
+
+
+@scene("namespaces that came from a file handle, all eight kinds")
+def by_file_handle():
+    with everywhere() as pid, Fds() as fds:
+        targets = []
+        for kind in KINDS:
+            fd = fds.path(f"/proc/{pid}/ns/{kind}")
+            # struct file_handle: how many bytes there are, a type, and room for them
+            handle = (ctypes.c_uint32 * 34)(128)
+            try:
+                raw(303, fd, b"", handle, (ctypes.c_int * 1)(), AT_EMPTY_PATH)
+            except OSError as problem:
+                if problem.errno == errno.EOPNOTSUPP:
+                    raise Skip("this kernel has no file handles of namespaces")
+                raise
+            targets.append(Target(kind, fds.add(raw(304, FD_NSFS_ROOT, handle, os.O_RDONLY))))
+            if os.fstat(targets[-1].fd).st_ino != os.fstat(fd).st_ino:
+                raise RuntimeError(f"another {kind}")
+        return attempt(Try(target, 0, 0) for target in targets)
+
+
+@scene("a mount namespace that open_tree(2) has made, with nobody in it")
+def by_open_tree():
+    with Fds() as fds:
+        try:
+            fd = fds.add(raw(428, AT_FDCWD, b"/etc", OPEN_TREE_NAMESPACE | os.O_CLOEXEC))
+        except OSError as problem:
+            if problem.errno == errno.EINVAL:
+                raise Skip("open_tree(2) of this kernel makes no namespaces")
+            raise
+        # In there is no program to run, but the caller has been started already.
+        return attempt([Try(Target("mnt", fd), nstype) for nstype in (0, KINDS["mnt"])])
+
+
 # ---- processes ----
 
 PIDFD_TYPES = (*KINDS.values(), KINDS["net"] | KINDS["uts"] | KINDS["mnt"], NOT_USER)
@@ -317,6 +373,20 @@ def pidfd_of_thread():
     finally:
         actor.go()
         actor.end()
+
+
+@scene("pidfd of the peer of a socket")
+def pidfd_of_peer():
+    here, there = socket.socketpair()
+    with here, there, Fds() as fds:
+        try:
+            word = here.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD, 4)
+        except OSError as problem:
+            if problem.errno == errno.ENOPROTOOPT:
+                raise Skip("this kernel has no pidfds of peers")
+            raise
+        target = Target("peer", fds.add(int.from_bytes(word, "little")))
+        return attempt([Try(target, KINDS["uts"], 0), Try(target, 0, -errno.EINVAL)])
 
 
 @scene("pidfd of a process in a pid namespace, by callers outside and inside of one")
@@ -445,7 +515,8 @@ O_PATHS = ("/proc/self/ns/net", "/proc/1/ns/user", "/etc", "/etc/passwd", "/proc
 @scene("fds that are not open, and O_PATH, which counts as that")
 def nobody():
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    numbers = (-1, -2, -100, 900, most, 65536, 1 << 20, (1 << 31) - 1, -(1 << 31), -(1 << 31) + 1)
+    numbers = (-1, -2, AT_FDCWD, PIDFD_SELF, PIDFD_SELF_PROCESS, FD_PIDFS_ROOT, FD_NSFS_ROOT, 900,
+               most, 65536, 1 << 20, (1 << 31) - 1, -(1 << 31), -(1 << 31) + 1)
     with Fds() as fds:
         paths = [Target(f"O_PATH of {path}", fds.path(path, os.O_PATH), NOBODY)
                  for path in O_PATHS]
