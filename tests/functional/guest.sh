@@ -32,7 +32,7 @@ tests=(
 	blindspot 120 turns
 	reader 120 turns
 	selftest 60 turns
-	reload 180 turns
+	reload 400 turns
 	device 180 parallel
 	calls 120 parallel
 	pidfds 120 parallel
