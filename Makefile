@@ -32,7 +32,9 @@ help:
 	@echo "  make check-functional  the module and the reader on real kernels"
 	@echo "  make check-dkms        installing with DKMS"
 	@echo "  make check-deb         the Debian packages"
+	@echo "  make check-build       with gcc and clang: no warning"
 	@echo "  make check-style       formatting, static checks, and whether things that repeat agree"
+	@echo "  make matrix            building, DKMS and all functional tests, on every kernel     KERNELS='bullseye sid' JOBS=1"
 
 modules: kdir-exists
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
@@ -64,8 +66,11 @@ deb:
 check:
 	tests/run
 
-check-unit check-functional check-style check-dkms check-deb: check-%:
+check-unit check-functional check-style check-build check-dkms check-deb: check-%:
 	tests/run $*
+
+matrix:
+	tests/matrix -j $(or $(JOBS),1) $(KERNELS)
 
 demo:
 	@tests/demo/demo
@@ -85,5 +90,5 @@ clean:
 	test ! -e tests/functional/Makefile || $(MAKE) -C tests/functional clean
 	test ! -e tests/demo/Makefile || $(MAKE) -C tests/demo clean
 
-.PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-style check-dkms \
-	check-deb demo vm-shell clean
+.PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-style check-build \
+	check-dkms check-deb matrix demo vm-shell clean
