@@ -9,8 +9,8 @@
  * the kernel an answer: while an ftrace_ops with FTRACE_OPS_FL_PERMANENT is
  * registered, it refuses to switch ftrace off, and while ftrace is off it refuses
  * to register one, both with EBUSY (kernel/trace/ftrace.c: ftrace_enable_sysctl(),
- * __register_ftrace_function(); since 5.6). Ours is for one function of the module
- * that nobody calls, so it costs nothing.
+ * __register_ftrace_function(); since 5.6). Linux 7.3 refuses always. Ours is for
+ * one function of the module that nobody calls, so it costs nothing.
  */
 #ifndef SETNSMON_GUARD_H
 #define SETNSMON_GUARD_H
