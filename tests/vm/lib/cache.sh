@@ -7,6 +7,7 @@
 #   guest-SUITE     guest root of the suite, without any kernel
 #   kernel-NAME     chroot/ = tools + headers; root.img = guest + modules; vmlinux, vmlinuz, initramfs.gz, release
 #   check-NAME      chroot/ = kernel-NAME's + the checkers
+#   system-NAME     root.img = a whole Debian with systemd, and the packages it may install; see system.sh
 #   debs-SUITE      every package ever downloaded for the suite, shared by the pieces above
 #
 # The chroots are layers by hard links (cp -al): dpkg replaces files and does not write into them.
@@ -323,7 +324,8 @@ _piece()
 	mv "$dir.tmp" "$dir"
 }
 
-_setup()
+# One set-up at a time; `exec 9>&-` ends it
+_setup_lock()
 {
 	cmd_deps
 	mkdir -p "$CACHE"
@@ -332,6 +334,11 @@ _setup()
 		say "another set-up is under way; waiting for it"
 		flock 9
 	fi
+}
+
+_setup()
+{
+	_setup_lock
 	_piece "build chroot of $K_SUITE" "$(tools_dir)" _make_tools
 	_piece "guest root of $K_SUITE" "$(guest_dir)" _make_guest
 	_piece "kernel $K_NAME: headers, modules, disk image" "$(kernel_dir)" _make_kernel
@@ -354,10 +361,11 @@ need_check()
 cmd_setup()
 {
 	local want=kernel kernel=$DEFAULT_KERNEL opt
-	while getopts :k:c opt; do
+	while getopts :k:cs opt; do
 		case $opt in
 		k) kernel=$OPTARG ;;
 		c) want=check ;;
+		s) want=system ;;
 		*) usage_error "setup: -$OPTARG: unknown, or its value is missing" ;;
 		esac
 	done
@@ -366,6 +374,11 @@ cmd_setup()
 	case $want in
 	kernel) need_kernel ;;
 	check) need_check ;;
+	system)
+		need_system
+		say "the system with kernel $K_NAME is ready in $CACHE"
+		return
+		;;
 	esac
 	say "kernel $K_NAME is $(<"$(kernel_dir)/release"), ready in $CACHE"
 }
@@ -380,6 +393,7 @@ _current_pieces()
 		guest_dir
 		kernel_dir
 		check_dir
+		system_dir
 	done < <(kernel_names)
 }
 

@@ -17,14 +17,15 @@ readonly COMPLAINTS='WARNING:|BUG:|Oops|Call Trace:|general protection|KASAN|KCS
 
 readonly BEGIN_MARK='setnsmon-vm: begin'
 
-# _payload DIR FILE PATH...: DIR holds harness/
+# _payload DIR FILE KIND PATH...: DIR holds harness/. What was built for the guests that are nothing but a test does not
+# go into a whole system, which gets what it is to have from its own packages, or by its own compiler.
 _payload()
 {
-	local dir=$1 file=$2 path results
-	shift 2
+	local dir=$1 file=$2 kind=$3 path results
+	shift 3
 	results=$(results)
 	tar --owner=0 --group=0 -C "$dir" -cf "$file" harness
-	if [[ -d $results ]]; then
+	if [[ $kind != system && -d $results ]]; then
 		tar --owner=0 --group=0 --transform='s,^\.,guest,S' -C "$results" -rf "$file" .
 	fi
 	for path in "$@"; do
@@ -61,7 +62,8 @@ _terminal_hints()
 	[[ ${NO_COLOR:-} || ${TERM:-dumb} == dumb ]] || SETNSMON_COLOR=${SETNSMON_COLOR:-1}
 }
 
-# _qemu DIR OPTION...: the machine, with everything but the ports. Always emulated, never KVM: the same everywhere. The
+# _qemu DIR KERNEL INITRD ROOT OPTION...: the machine, with everything but the port of the output; ROOT is the disk, and
+# how it is used. Always emulated, never KVM: the same everywhere. The
 # processor is the newest that QEMU can emulate, so that SMEP and SMAP are on, as on machines of today. Its time stamp
 # counter is one for all processors, which the kernel cannot know (tsc=reliable); else it would use the slow HPET.
 #
@@ -71,20 +73,18 @@ _terminal_hints()
 # taking turns is the faster way, too. `run -p` gives each processor its thread, for tests that leave probes alone.
 _qemu()
 {
-	local dir=$1 kernel=$2 boot words
-	shift 2
+	local dir=$1 kernel=$2 initrd=$3 root=$4 words
+	shift 4
 	# An oops ends the guest at once; patience with stalls, for the host may be busy
 	words="console=ttyS0 loglevel=4 panic=-1 oops=panic tsc=reliable watchdog_thresh=30"
 	words+=" rcupdate.rcu_cpu_stall_timeout=60 $APPEND"
-	boot=$kernel/vmlinux
-	[[ -e $boot && ! $REAL_BOOT ]] || boot=$kernel/vmlinuz
 	# Whatever ends this script must end the machine
 	setpriv --pdeathsig TERM timeout --foreground --kill-after=5 "$TIME_LIMIT" \
 		qemu-system-x86_64 -accel "tcg,thread=$THREADS" -cpu max -smp "$CPUS" -m "$MEMORY" \
 		-nodefaults -no-user-config -display none -vga none -no-reboot \
-		-kernel "$boot" -initrd "$kernel/initramfs.gz" \
+		-kernel "$kernel" -initrd "$initrd" \
 		-append "$words" \
-		-drive "file=$kernel/root.img,format=raw,if=none,id=root,snapshot=on,cache=unsafe" \
+		-drive "file=$root,format=raw,if=none,id=root,cache=unsafe" \
 		-device virtio-blk-pci,drive=root \
 		-drive "file=$dir/payload.tar,format=raw,if=none,id=payload,readonly=on" \
 		-device virtio-blk-pci,drive=payload \
@@ -94,6 +94,17 @@ _qemu()
 		-device virtio-serial-pci \
 		-chardev "file,id=verdict,path=$dir/verdict" -device virtserialport,chardev=verdict,name=verdict \
 		"$@"
+}
+
+# _qemu_piece DIR OPTION...: the machine of a kernel of the table; what it writes to its root is thrown away
+_qemu_piece()
+{
+	local dir=$1 piece boot
+	shift
+	piece=$(kernel_dir)
+	boot=$piece/vmlinux
+	[[ -e $boot && ! $REAL_BOOT ]] || boot=$piece/vmlinuz
+	_qemu "$dir" "$boot" "$piece/initramfs.gz" "$piece/root.img,snapshot=on" "$@"
 }
 
 # _prepare DIR KIND PATH... -- COMMAND...
@@ -110,7 +121,7 @@ _prepare()
 	rm -f "$dir"/{verdict,kernel.log,dmesg.log}
 	cp "$VM_DIR/referee" "$dir/harness/referee"
 	_job "$kind" "$@" >"$dir/harness/job"
-	_payload "$dir" "$dir/payload.tar" "${paths[@]}"
+	_payload "$dir" "$dir/payload.tar" "$kind" "${paths[@]}"
 	truncate -s 0 "$dir/out.tar"
 	truncate -s "${SETNSMON_VM_OUT_SIZE:-512M}" "$dir/out.tar"
 	: >"$dir/verdict"
@@ -181,47 +192,16 @@ _judge()
 	fi
 }
 
-cmd_run()
+# _run DIR KEEP QEMU...: starts the machine that was prepared, shows what its script prints, and judges
+_run()
 {
-	local kernel=$DEFAULT_KERNEL opt paths=() extra=() dir='' keep='' begin=$SECONDS qemu=0
-	CPUS=2 MEMORY=1024 TIME_LIMIT=300 APPEND='' REAL_BOOT='' THREADS=single BEGUN='' STATUS=
-	while getopts :k:c:m:t:a:q:o:i:pz opt; do
-		case $opt in
-		k) kernel=$OPTARG ;;
-		c) CPUS=$OPTARG ;;
-		m) MEMORY=$OPTARG ;;
-		t) TIME_LIMIT=$OPTARG ;;
-		a) APPEND=$OPTARG ;;
-		q) read -ra extra <<<"$OPTARG" ;;
-		o) dir=$OPTARG ;;
-		i) paths+=("$OPTARG") ;;
-		p)
-			THREADS=multi
-			# shellcheck disable=SC2034  # _job passes it on, by name
-			SETNSMON_VM_PARALLEL=1
-			;;
-		z) REAL_BOOT=1 ;;
-		*) usage_error "run: -$OPTARG: unknown, or its value is missing" ;;
-		esac
-	done
-	shift $((OPTIND - 1))
-	(($#)) || usage_error "run: no script"
-	kernel_load "$kernel"
-	need_kernel
-	if [[ $dir ]]; then
-		mkdir -p "$dir" || die "cannot make the directory $dir"
-		dir=$(realpath "$dir")
-		keep=1
-	else
-		dir=$(mktemp -d "${TMPDIR:-/tmp}/setnsmon-vm.XXXXXX")
-	fi
-	_terminal_hints
-	_prepare "$dir" run "${paths[@]}" -- "$@"
-
+	local dir=$1 keep=$2 begin=$SECONDS qemu
+	shift 2
+	BEGUN='' STATUS=
 	# A pipe of its own: qemu makes it non-blocking, which must not reach whoever shares our output
 	set +e
-	_qemu "$dir" "$(kernel_dir)" -chardev file,id=output,path=/proc/self/fd/1 \
-		-device virtserialport,chardev=output,name=output "${extra[@]}" </dev/null | cat
+	"$@" -chardev file,id=output,path=/proc/self/fd/1 \
+		-device virtserialport,chardev=output,name=output </dev/null | cat
 	qemu=${PIPESTATUS[0]}
 	set -e
 
@@ -237,6 +217,50 @@ cmd_run()
 		rm -rf "$dir"
 	fi
 	return "$STATUS"
+}
+
+# _run_dir DIR: where a run keeps its files: there, or in a directory of its own
+_run_dir()
+{
+	if [[ $1 ]]; then
+		mkdir -p "$1" || die "cannot make the directory $1"
+		realpath "$1"
+	else
+		mktemp -d "${TMPDIR:-/tmp}/setnsmon-vm.XXXXXX"
+	fi
+}
+
+cmd_run()
+{
+	local kernel=$DEFAULT_KERNEL opt paths=() extra=() dir keep=''
+	CPUS=2 MEMORY=1024 TIME_LIMIT=300 APPEND='' REAL_BOOT='' THREADS=single
+	while getopts :k:c:m:t:a:q:o:i:pz opt; do
+		case $opt in
+		k) kernel=$OPTARG ;;
+		c) CPUS=$OPTARG ;;
+		m) MEMORY=$OPTARG ;;
+		t) TIME_LIMIT=$OPTARG ;;
+		a) APPEND=$OPTARG ;;
+		q) read -ra extra <<<"$OPTARG" ;;
+		o) keep=$OPTARG ;;
+		i) paths+=("$OPTARG") ;;
+		p)
+			THREADS=multi
+			# shellcheck disable=SC2034  # _job passes it on, by name
+			SETNSMON_VM_PARALLEL=1
+			;;
+		z) REAL_BOOT=1 ;;
+		*) usage_error "run: -$OPTARG: unknown, or its value is missing" ;;
+		esac
+	done
+	shift $((OPTIND - 1))
+	(($#)) || usage_error "run: no script"
+	kernel_load "$kernel"
+	need_kernel
+	dir=$(_run_dir "$keep")
+	_terminal_hints
+	_prepare "$dir" run "${paths[@]}" -- "$@"
+	_run "$dir" "$keep" _qemu_piece "$dir" "${extra[@]}"
 }
 
 cmd_shell()
@@ -263,7 +287,7 @@ cmd_shell()
 	_prepare "$dir" shell --
 	say "booting $K_NAME, some seconds; leave the shell with ctrl-D"
 	set +e
-	_qemu "$dir" "$(kernel_dir)" -chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty
+	_qemu_piece "$dir" -chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty
 	set -e
 	stty sane
 	grep -q '^end clean' "$dir/verdict" || _show_log "$dir"
