@@ -33,6 +33,7 @@ help:
 	@echo "  make check-dkms        installing with DKMS"
 	@echo "  make check-deb         the Debian packages"
 	@echo "  make check-build       with gcc and clang: no warning"
+	@echo "  make check-host        installing, as README says, in machines that run systemd"
 	@echo "  make check-style       formatting, static checks, and whether things that repeat agree"
 	@echo "  make matrix            building, DKMS and all functional tests, on every kernel     KERNELS='bullseye sid' JOBS=1"
 
@@ -66,7 +67,7 @@ deb:
 check:
 	tests/run
 
-check-unit check-functional check-style check-build check-dkms check-deb: check-%:
+check-unit check-functional check-style check-build check-dkms check-deb check-host: check-%:
 	tests/run $*
 
 matrix:
@@ -91,4 +92,4 @@ clean:
 	test ! -e tests/demo/Makefile || $(MAKE) -C tests/demo clean
 
 .PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-style check-build \
-	check-dkms check-deb matrix demo vm-shell clean
+	check-dkms check-deb check-host matrix demo vm-shell clean

@@ -30,7 +30,7 @@ system_dir()
 _system_wants()
 {
 	{
-		sed -nE 's/^apt(-get)? install (.*)/\2/p' "$TOP/README.md" | tr -s ' ' '\n' | grep -vE '^-|[$(/)]'
+		sed -nE 's/^apt(-get)? install (.*)/\2/p' "$TOP/README.md" | tr -s ' ' '\n' | grep -vE '^-|[$/]'
 		packages mirror "$K_SUITE"
 		printf '%s\n' "$K_HEADERS"
 	} | sort -u
@@ -168,11 +168,13 @@ _system_mirrors()
 	apt_in "$scratch" install apt-utils
 	for name in now later; do
 		# shellcheck disable=SC2016  # expanded inside
-		enter "$scratch" -b "$root/srv/mirror:/mnt" -- sh -ec 'cd "/mnt/$1" && apt-ftparchive packages . >Packages' sh "$name"
+		enter "$scratch" -b "$root/srv/mirror:/mnt" -- \
+			sh -ec 'cd "/mnt/$1" && apt-ftparchive packages . >Packages' sh "$name"
 	done
 	rm -rf --one-file-system "$scratch"
 	# Nothing of this machine's own mirrors and ways out stays
-	rm -rf "$root"/etc/apt/{preferences.d/kernel,apt.conf.d/99mmdebstrap,sources.list.d/*} "$root"/var/lib/apt/lists/*
+	rm -rf "$root"/etc/apt/{preferences.d/kernel,apt.conf.d/99mmdebstrap,sources.list.d/*} \
+		"$root"/var/lib/apt/lists/*
 	printf 'deb [trusted=yes] file:/srv/mirror/now ./\n' >"$root/etc/apt/sources.list"
 	enter "$root" -- apt-get -q update
 	: >"$root/etc/resolv.conf"
@@ -201,17 +203,18 @@ need_system()
 _newest_kernel()
 {
 	local disk=$1 dir=$2 release
-	release=$(debugfs -R 'ls -p /boot' "$disk" 2>/dev/null | sed -nE 's,.*/vmlinuz-([^/]*)/.*,\1,p' | sort -V | tail -n 1)
+	release=$(debugfs -R 'ls -p /boot' "$disk" 2>/dev/null |
+		sed -nE 's,.*/vmlinuz-([^/]*)/.*,\1,p' | sort -V | tail -n 1)
 	[[ $release ]] || die "there is no kernel in /boot of $disk"
 	debugfs -R "dump /boot/vmlinuz-$release \"$dir/vmlinuz\"" "$disk" 2>/dev/null
 	debugfs -R "dump /boot/initrd.img-$release \"$dir/initrd\"" "$disk" 2>/dev/null
 	[[ -s $dir/vmlinuz && -s $dir/initrd ]] || die "the kernel $release on $disk, or its initramfs, cannot be read"
 }
 
+# shellcheck disable=SC2034  # what the machine is like is for _qemu
 cmd_system()
 {
 	local kernel=$DEFAULT_KERNEL opt paths=() dir keep='' disk=''
-	# shellcheck disable=SC2034  # THREADS is for _qemu
 	CPUS=2 MEMORY=2048 TIME_LIMIT=900 APPEND='' THREADS=single
 	while getopts :k:c:m:t:a:o:i:d: opt; do
 		case $opt in
