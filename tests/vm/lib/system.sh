@@ -22,7 +22,7 @@ system_dir()
 		packages system "$K_SUITE"
 		_system_wants
 		declare -f _bootstrap _make_system \
-			_system_{settings,sources,old,pin,kernel,service,closure,indirect,mirrors,mirror,image}
+			_system_{settings,sources,old,pin,kernel,service,closure,indirect,unpacked,mirrors,mirror,forget,image}
 	} | _hash)"
 }
 
@@ -48,6 +48,7 @@ _make_system()
 	_system_service "$root"
 	_system_indirect "$root"
 	_system_mirrors "$1" "$root"
+	_system_forget "$root"
 	_system_image "$1" "$root"
 	rm -rf --one-file-system "$root"
 }
@@ -57,15 +58,14 @@ _system_settings()
 {
 	local root=$1 unit
 	printf 'guest\n' >"$root/etc/hostname"
-	printf '127.0.0.1 localhost guest\n' >"$root/etc/hosts"
 	printf '/dev/vda / ext4 noatime 0 0\n' >"$root/etc/fstab"
 	printf 'MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n' >"$root/etc/initramfs-tools/conf.d/guest"
 	printf '%s\n' virtio_pci virtio_blk ext4 >>"$root/etc/initramfs-tools/modules"
 	printf 'APT::Get::Assume-Yes "true";\nDPkg::Use-Pty "false";\n' >"$root/etc/apt/apt.conf.d/90guest"
 	printf 'force-unsafe-io\n' >"$root/etc/dpkg/dpkg.cfg.d/90guest"
-	# What runs now and then, and the log-ins that nobody comes to
+	# What runs now and then, the log-ins that nobody comes to, and what has no bearing on modules
 	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
-		systemd-tmpfiles-clean.timer getty.target; do
+		systemd-tmpfiles-clean.timer getty.target apparmor.service; do
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
 	done
 	# The same for every run, so that two lists of files can be compared
@@ -99,7 +99,8 @@ _system_kernel()
 	old=$(_system_old "$root")
 	[[ $K_FROM == - ]] || target=(-t "$K_FROM")
 	[[ ! $old ]] || _system_pin "$root" "$old"
-	apt_in "$root" "${target[@]}" install "$K_IMAGE"
+	# (what it recommends as well, or the next kernel would bring it)
+	apt_in "$root" --install-recommends "${target[@]}" install "$K_IMAGE"
 }
 
 # The test comes on a disk, and is started when everything else has been
@@ -113,6 +114,7 @@ _system_service()
 		After=multi-user.target
 
 		[Service]
+		TimeoutStartSec=infinity
 		ExecStartPre=mount -t tmpfs tmpfs /harness
 		ExecStartPre=mount -t tmpfs -o size=75%% tmpfs /guest
 		ExecStartPre=tar -C / -xf /dev/vdb
@@ -144,6 +146,14 @@ _system_indirect()
 	enter "$root" -- apt-mark auto "${names[@]}"
 }
 
+# _system_unpacked DEB NEW SCRATCH: the same package without compression, which takes an emulated processor a minute
+_system_unpacked()
+{
+	dpkg-deb -R "$1" "$3"
+	dpkg-deb -Znone -b "$3" "$2"
+	rm -rf "$3"
+}
+
 # _system_mirror ROOT SCRATCH NAME PACKAGE...: what apt fetches to install these in SCRATCH
 _system_mirror()
 {
@@ -153,7 +163,7 @@ _system_mirror()
 	apt_in "$scratch" --install-recommends --download-only install "$@"
 	while read -r name version; do
 		deb=$(compgen -G "$CACHE/debs-$K_SUITE/${name}_${version//:/%3a}_*.deb")
-		[[ -e $mirror/../now/${deb##*/} ]] || cp "$deb" "$mirror"
+		[[ -e $mirror/../now/${deb##*/} ]] || _system_unpacked "$deb" "$mirror/${deb##*/}" "$scratch/deb"
 	done < <(_system_closure "$scratch" "$@")
 }
 
@@ -172,12 +182,18 @@ _system_mirrors()
 			sh -ec 'cd "/mnt/$1" && apt-ftparchive packages . >Packages' sh "$name"
 	done
 	rm -rf --one-file-system "$scratch"
-	# Nothing of this machine's own mirrors and ways out stays
+}
+
+# Nothing of this machine's own names, mirrors and ways out stays
+_system_forget()
+{
+	local root=$1
 	rm -rf "$root"/etc/apt/{preferences.d/kernel,apt.conf.d/99mmdebstrap,sources.list.d/*} \
-		"$root"/var/lib/apt/lists/*
+		"$root"/var/lib/apt/lists/* "$root"/etc/{hosts,resolv.conf}
+	printf '127.0.0.1 localhost guest\n' >"$root/etc/hosts"
+	: >"$root/etc/resolv.conf"
 	printf 'deb [trusted=yes] file:/srv/mirror/now ./\n' >"$root/etc/apt/sources.list"
 	enter "$root" -- apt-get -q update
-	: >"$root/etc/resolv.conf"
 }
 
 # No journal, since a disk that was not left cleanly is never booted from again; room for compilers and for a tree
@@ -234,10 +250,12 @@ cmd_system()
 	# Each page table more is dear to an emulated processor, which has none of the flaws that they help against
 	APPEND+=' root=/dev/vda mitigations=off'
 	kernel_load "$kernel"
-	need_system
 	dir=$(_run_dir "$keep")
 	[[ $disk ]] || disk=$dir/disk
-	[[ -e $disk ]] || cp --sparse=always "$(system_dir)/root.img" "$disk"
+	if [[ ! -e $disk ]]; then
+		need_system
+		cp --sparse=always "$(system_dir)/root.img" "$disk"
+	fi
 	_terminal_hints
 	_newest_kernel "$disk" "$dir"
 	_prepare "$dir" system "${paths[@]}" -- "$@"
