@@ -22,7 +22,8 @@ system_dir()
 		packages system "$K_SUITE"
 		_system_wants
 		declare -f _bootstrap _make_system \
-			_system_{settings,sources,old,pin,kernel,service,closure,indirect,unpacked,mirrors,mirror,forget,image}
+			_system_{settings,sources,old,pin,kernel,service,closure,indirect} \
+			_system_{unpacked,mirrors,mirror,forget,image}
 	} | _hash)"
 }
 
