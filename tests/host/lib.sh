@@ -150,7 +150,6 @@ files()
 # note NAME: what there is now
 note()
 {
-	mkdir -p "$STATE"
 	files >"$STATE/$1"
 }
 
