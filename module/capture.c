@@ -3,6 +3,7 @@
 
 #include "capture.h"
 #include "compat.h"
+#include "crossing.h"
 #include "links.h"
 #include "recorder.h"
 
@@ -27,7 +28,7 @@
  * @proxy: the caller's nsproxy then, only to be compared
  * @cred: the caller's credentials then, only to be compared
  * @entry: the record so far; valid up to ENTRY_BYTES, and @target_links if its
- *	bit of @has is set
+ *	bit of @has is set; at return, also @after
  */
 struct call {
 	ktime_t entered;
@@ -447,41 +448,51 @@ static bool reached_initial(const struct setnsmon_setns *call, u32 changed)
 	return false;
 }
 
-static void read_success(struct setnsmon_setns *call)
+static void read_success(struct setnsmon_setns *call, u32 changed)
 {
-	u32 changed = changed_links(call);
-
 	judge_success(call, changed);
 	if (reached_initial(call, changed))
 		call->flags |= SETNSMON_FLAG_TO_INIT;
 }
 
 /*
- * The caller's namespaces and rights, now. Nobody else can change them, and a change
- * makes a new nsproxy, or new credentials, while the old ones are still held: where
- * both are what they were, so is all that they hold.
+ * Has the caller got other namespaces or rights? Nobody else can change them, and a
+ * change makes a new nsproxy, or new credentials, while the old ones are still held:
+ * where both are what they were, so is all that they hold.
  */
-static void read_after(struct setnsmon_setns *call, const struct call *kept)
+static bool is_as_before(const struct call *kept)
 {
-	if (current->nsproxy == kept->proxy && current_cred() == kept->cred) {
-		memcpy(call->after, call->before, sizeof(call->after));
-		call->cap_effective_after = call->cap_effective;
-		return;
+	return current->nsproxy == kept->proxy && current_cred() == kept->cred;
+}
+
+/* The caller's links now; a bit for each that has changed. */
+static u32 read_links_after(struct call *kept)
+{
+	if (is_as_before(kept)) {
+		memcpy(kept->entry.after, kept->entry.before, sizeof(kept->entry.after));
+		return 0;
 	}
-	links_read_own(call->after);
+	links_read_own(kept->entry.after);
+	return changed_links(&kept->entry);
+}
+
+static void read_rights_after(struct setnsmon_setns *call)
+{
 	call->cap_effective_after = cap_bits(&current_cred()->cap_effective);
 	if (call->cap_effective_after & ~call->cap_effective)
 		call->flags |= SETNSMON_FLAG_CAPS_GAINED;
 }
 
-static void read_return(struct setnsmon_setns *call, const struct call *kept, long value)
+static void read_return(struct setnsmon_setns *call, const struct call *kept, long value,
+			u32 changed)
 {
 	call->ret = value;
 	call->joined = 0;
 	call->has |= SETNSMON_HAS_RET;
-	read_after(call, kept);
+	memcpy(call->after, kept->entry.after, sizeof(call->after));
+	read_rights_after(call);
 	if (call->ret == 0)
-		read_success(call);
+		read_success(call, changed);
 	else if (call->ret == -EPERM || call->ret == -EACCES)
 		call->flags |= SETNSMON_FLAG_DENIED;
 }
@@ -509,29 +520,36 @@ NOKPROBE_SYMBOL(call_entered);
 
 static void call_returned(void *data, long value)
 {
-	const struct call *kept = data;
-	struct setnsmon_record *record = recorder_begin();
+	struct call *kept = data;
+	u32 changed = read_links_after(kept);
+	bool crossing = value == 0 && crossing_made(&kept->entry, changed);
+	enum recorder_lane lane = crossing ? RECORDER_CROSSING : RECORDER_PLAIN;
+	struct setnsmon_record *record = recorder_begin(lane);
 	struct setnsmon_setns *call = &record->setns;
 
 	put_entry(call, &kept->entry);
 	read_caller(call);
-	read_return(call, kept, value);
+	read_return(call, kept, value, changed);
 	call->duration_ns = ktime_to_ns(ktime_sub(stamp(record), kept->entered));
-	recorder_commit();
+	recorder_commit(lane);
 }
 NOKPROBE_SYMBOL(call_returned);
 
 static void call_unfollowed(const struct pt_regs *args, unsigned int abi)
 {
-	struct setnsmon_record *record = recorder_begin();
-	struct setnsmon_setns *call = &record->setns;
+	struct setnsmon_setns entry;
+	enum recorder_lane lane;
+	struct setnsmon_record *record;
 
-	memset(call, 0, sizeof(*call));
-	read_entry(call, args, abi);
-	read_caller(call);
-	call->flags |= SETNSMON_FLAG_RET_UNKNOWN;
+	read_entry(&entry, args, abi);
+	lane = crossing_possible(&entry) ? RECORDER_CROSSING : RECORDER_PLAIN;
+	record = recorder_begin(lane);
+	memset(&record->setns, 0, sizeof(record->setns));
+	put_entry(&record->setns, &entry);
+	read_caller(&record->setns);
+	record->setns.flags |= SETNSMON_FLAG_RET_UNKNOWN;
 	stamp(record);
-	recorder_commit();
+	recorder_commit(lane);
 }
 NOKPROBE_SYMBOL(call_unfollowed);
 

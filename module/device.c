@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
 
 static atomic_t readers = ATOMIC_INIT(0);
 
@@ -39,6 +40,9 @@ static int device_open(struct inode *inode, struct file *file)
 
 	/* The mode says so as well, but root may override a mode. */
 	if (file->f_mode & FMODE_WRITE)
+		return -EPERM;
+	/* Whoever the mode lets in by a mapped id: what the whole host does is not theirs to see. */
+	if (file->f_cred->user_ns != &init_user_ns)
 		return -EPERM;
 	reader = kzalloc(sizeof(*reader), GFP_KERNEL);
 	if (!reader)

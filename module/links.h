@@ -39,17 +39,44 @@ static inline struct ns_common *links_mnt_ns_common(const struct mnt_namespace *
 	return (struct ns_common *)((char *)mnt_ns + links_mnt_ns_offset);
 }
 
-/* The eight links that a task has by its nsproxy. */
+/* One of the eight links that a task has by its nsproxy; NULL for the two others. */
+static inline struct ns_common *links_in_proxy(const struct nsproxy *proxy, enum setnsmon_link link)
+{
+	switch (link) {
+	case SETNSMON_LINK_CGROUP:
+		return &proxy->cgroup_ns->ns;
+	case SETNSMON_LINK_IPC:
+		return &proxy->ipc_ns->ns;
+	case SETNSMON_LINK_MNT:
+		return links_mnt_ns_common(proxy->mnt_ns);
+	case SETNSMON_LINK_NET:
+		return &proxy->net_ns->ns;
+	case SETNSMON_LINK_PID_FOR_CHILDREN:
+		return &proxy->pid_ns_for_children->ns;
+	case SETNSMON_LINK_TIME:
+		return &proxy->time_ns->ns;
+	case SETNSMON_LINK_TIME_FOR_CHILDREN:
+		return &proxy->time_ns_for_children->ns;
+	case SETNSMON_LINK_UTS:
+		return &proxy->uts_ns->ns;
+	default:
+		return NULL;
+	}
+}
+
+/* All eight. The compiler knows each link here, and what is left is its loads. */
 static inline void links_read_proxy(u32 *links, const struct nsproxy *proxy)
 {
-	links[SETNSMON_LINK_CGROUP] = proxy->cgroup_ns->ns.inum;
-	links[SETNSMON_LINK_IPC] = proxy->ipc_ns->ns.inum;
-	links[SETNSMON_LINK_MNT] = links_mnt_ns_common(proxy->mnt_ns)->inum;
-	links[SETNSMON_LINK_NET] = proxy->net_ns->ns.inum;
-	links[SETNSMON_LINK_PID_FOR_CHILDREN] = proxy->pid_ns_for_children->ns.inum;
-	links[SETNSMON_LINK_TIME] = proxy->time_ns->ns.inum;
-	links[SETNSMON_LINK_TIME_FOR_CHILDREN] = proxy->time_ns_for_children->ns.inum;
-	links[SETNSMON_LINK_UTS] = proxy->uts_ns->ns.inum;
+#define READ_LINK(link) (links[link] = links_in_proxy(proxy, link)->inum)
+	READ_LINK(SETNSMON_LINK_CGROUP);
+	READ_LINK(SETNSMON_LINK_IPC);
+	READ_LINK(SETNSMON_LINK_MNT);
+	READ_LINK(SETNSMON_LINK_NET);
+	READ_LINK(SETNSMON_LINK_PID_FOR_CHILDREN);
+	READ_LINK(SETNSMON_LINK_TIME);
+	READ_LINK(SETNSMON_LINK_TIME_FOR_CHILDREN);
+	READ_LINK(SETNSMON_LINK_UTS);
+#undef READ_LINK
 }
 
 /* The two others: by its struct pid, which an exiting task loses, and by its credentials. */

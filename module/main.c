@@ -24,7 +24,7 @@
 static unsigned int ring_records = 1024;
 module_param(ring_records, uint, 0444);
 MODULE_PARM_DESC(ring_records,
-		 "Records kept for each possible CPU, a power of two from 16 to 1048576");
+		 "Records kept in each of a CPU's two rings, a power of two from 16 to 1048576");
 
 static unsigned int maxactive;
 module_param(maxactive, uint, 0444);
@@ -85,7 +85,7 @@ static void __init announce(void)
 	char probes[80];
 
 	probe_describe(probes, sizeof(probes));
-	pr_info("%s: probing %s; %u CPUs x %u records, %zu KiB\n", SETNSMON_VERSION, probes,
+	pr_info("%s: probing %s; %u CPUs x 2 x %u records, %zu KiB\n", SETNSMON_VERSION, probes,
 		num_possible_cpus(), recorder_ring_records(), recorder_bytes() / 1024);
 }
 

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
+ * TWO LANES
+ *
+ * Each CPU has two rings. One is for crossings (crossing.h says what that is), one
+ * for all other calls, so that what anybody can repeat as fast as a CPU can go does
+ * not overwrite what matters. The records of a CPU are numbered over both: the next
+ * number is the sum of the two heads, which only that CPU moves.
+ *
  * MERGING IN THE ORDER OF TIME
  *
  * Each ring is in order by itself: a record is stamped with the time at which it
- * is written. A reader keeps, for every CPU that has records for it, the time of
- * the next one in a heap, and takes the least.
+ * is written. A reader keeps, for every ring that has records for it, the time and
+ * the number of the next one in a heap, and takes the least. (On one CPU the order
+ * of time is that of the numbers; two records of one instant are told apart by them.)
  *
  * That alone is not enough. A record stamped 5 on CPU 0 may become visible after
  * one stamped 6 on CPU 1 was read. So a reader first reads the clock; then looks
@@ -14,6 +22,12 @@
  * before the horizon is in the rings by then, so nothing earlier can follow.
  * What is later waits for the next horizon. One look at every ring serves all
  * records up to the horizon: its cost is not per record.
+ *
+ * LOSS
+ *
+ * So a reader gets what there is of each CPU in the order of the numbers, from both
+ * lanes, and a number that is left out is a record that was overwritten: gaps are
+ * told by the numbers alone. What the rings say of a loss only moves the reader on.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -32,14 +46,20 @@
 #include <linux/vmalloc.h>
 
 #define RECORD_WORDS (sizeof(struct setnsmon_record) / sizeof(u64))
-#define STAMP_WORD   (offsetof(struct setnsmon_record, boot_ns) / sizeof(u64))
 
 DECLARE_WAIT_QUEUE_HEAD(recorder_wait);
 
-static DEFINE_PER_CPU(struct ring, rings);
+/**
+ * struct writer - what one CPU writes to
+ * @rings: by enum recorder_lane
+ * @waker: wakes the readers from a context in which waking is allowed
+ */
+struct writer {
+	struct ring rings[RECORDER_LANES];
+	struct irq_work waker;
+};
 
-/* Wakes the readers from a context in which waking is allowed. */
-static DEFINE_PER_CPU(struct irq_work, wakers);
+static DEFINE_PER_CPU(struct writer, writers);
 
 static void wake_readers(struct irq_work *work)
 {
@@ -48,12 +68,24 @@ static void wake_readers(struct irq_work *work)
 
 size_t recorder_bytes(void)
 {
-	return num_possible_cpus() * ring_bytes(recorder_ring_records(), RECORD_WORDS);
+	return num_possible_cpus() * RECORDER_LANES *
+	       ring_bytes(recorder_ring_records(), RECORD_WORDS);
 }
 
 unsigned int recorder_ring_records(void)
 {
-	return per_cpu(rings, cpumask_first(cpu_possible_mask)).records;
+	return per_cpu(writers, cpumask_first(cpu_possible_mask)).rings[0].records;
+}
+
+/* Records made on a CPU so far; or, on that CPU, the number of the next one. */
+static u64 writer_end(const struct writer *writer)
+{
+	u64 sum = 0;
+	int lane;
+
+	for (lane = 0; lane < RECORDER_LANES; lane++)
+		sum += ring_end(&writer->rings[lane]);
+	return sum;
 }
 
 u64 recorder_recorded(void)
@@ -62,26 +94,46 @@ u64 recorder_recorded(void)
 	int cpu;
 
 	for_each_possible_cpu (cpu)
-		sum += ring_end(per_cpu_ptr(&rings, cpu));
+		sum += writer_end(per_cpu_ptr(&writers, cpu));
 	return sum;
+}
+
+static void writer_exit(struct writer *writer)
+{
+	int lane;
+
+	for (lane = 0; lane < RECORDER_LANES; lane++) {
+		vfree(writer->rings[lane].slots);
+		writer->rings[lane].slots = NULL;
+	}
+}
+
+static bool writer_init(struct writer *writer, unsigned int records, int node)
+{
+	u64 *slots;
+	int lane;
+
+	init_irq_work(&writer->waker, wake_readers);
+	for (lane = 0; lane < RECORDER_LANES; lane++) {
+		slots = vzalloc_node(ring_bytes(records, RECORD_WORDS), node);
+		if (!slots)
+			return false;
+		ring_init(&writer->rings[lane], slots, records, RECORD_WORDS);
+	}
+	return true;
 }
 
 static void free_rings(void)
 {
 	int cpu;
 
-	for_each_possible_cpu (cpu) {
-		struct ring *ring = per_cpu_ptr(&rings, cpu);
-
-		vfree(ring->slots);
-		ring->slots = NULL;
-	}
+	for_each_possible_cpu (cpu)
+		writer_exit(per_cpu_ptr(&writers, cpu));
 }
 
 int recorder_init(unsigned int records)
 {
-	size_t bytes = ring_bytes(records, RECORD_WORDS);
-	u64 *slots;
+	size_t bytes = RECORDER_LANES * ring_bytes(records, RECORD_WORDS);
 	int cpu;
 
 	BUILD_BUG_ON(sizeof(struct setnsmon_record) % sizeof(u64));
@@ -89,13 +141,9 @@ int recorder_init(unsigned int records)
 	/* Rather than let the allocator empty the machine first. */
 	if (bytes / PAGE_SIZE > totalram_pages() / 2 / num_possible_cpus())
 		goto no_memory;
-	for_each_possible_cpu (cpu) {
-		slots = vzalloc_node(bytes, cpu_to_node(cpu));
-		if (!slots)
+	for_each_possible_cpu (cpu)
+		if (!writer_init(per_cpu_ptr(&writers, cpu), records, cpu_to_node(cpu)))
 			goto free_rings;
-		ring_init(per_cpu_ptr(&rings, cpu), slots, records, RECORD_WORDS);
-		init_irq_work(per_cpu_ptr(&wakers, cpu), wake_readers);
-	}
 	return 0;
 
 free_rings:
@@ -111,40 +159,62 @@ void recorder_exit(void)
 	int cpu;
 
 	for_each_possible_cpu (cpu)
-		irq_work_sync(per_cpu_ptr(&wakers, cpu));
+		irq_work_sync(per_cpu_ptr(&writers.waker, cpu));
 	free_rings();
 }
 
-struct setnsmon_record *recorder_begin(void)
+struct setnsmon_record *recorder_begin(enum recorder_lane lane)
 {
-	struct ring *ring = this_cpu_ptr(&rings);
-	struct setnsmon_record *record = (struct setnsmon_record *)ring_begin(ring);
+	struct writer *writer = this_cpu_ptr(&writers);
+	struct setnsmon_record *record;
 
+	record = (struct setnsmon_record *)ring_begin(&writer->rings[lane]);
 	record->type = SETNSMON_RECORD_SETNS;
 	record->size = sizeof(*record);
 	record->cpu = smp_processor_id();
-	record->seq = ring->head;
+	record->seq = writer_end(writer);
 	return record;
 }
 
-void recorder_commit(void)
+void recorder_commit(enum recorder_lane lane)
 {
-	ring_commit(this_cpu_ptr(&rings));
+	struct writer *writer = this_cpu_ptr(&writers);
+
+	ring_commit(&writer->rings[lane]);
 	/* Its barrier pairs with that of prepare_to_wait() and poll_wait(). */
 	if (wq_has_sleeper(&recorder_wait))
-		irq_work_queue(this_cpu_ptr(&wakers));
+		irq_work_queue(&writer->waker);
 }
 
+/* What a reader is told of a record before it takes it: two words that are neighbours. */
+struct mark {
+	u64 seq;
+	u64 stamp;
+};
+
+#define MARK_WORD  (offsetof(struct setnsmon_record, seq) / sizeof(u64))
+#define MARK_WORDS (sizeof(struct mark) / sizeof(u64))
+
 /**
- * struct lane - what a reader knows of one CPU
- * @next: number of the record to read
- * @stamp: its time, while the lane is in the heap
- * @lost: how many were overwritten just before it
+ * struct lane - what a reader knows of one ring
+ * @ring: the ring
+ * @next: number of the record to read, as the ring counts
+ * @mark: of that record, while the lane is in the heap
  */
 struct lane {
+	const struct ring *ring;
 	u64 next;
-	u64 stamp;
-	u64 lost;
+	struct mark mark;
+};
+
+/**
+ * struct place - what a reader knows of one CPU
+ * @seq: number of the record that comes next, unless it is lost
+ * @lanes: by enum recorder_lane
+ */
+struct place {
+	u64 seq;
+	struct lane lanes[RECORDER_LANES];
 };
 
 /* What cursor_peek() returns next. */
@@ -161,9 +231,9 @@ enum cursor_state {
  * @gap: what was lost before it
  * @horizon: records stamped up to here may be taken
  * @lost: records lost so far
- * @heap: CPUs that have records, the least stamp first
+ * @heap: lanes that have records, the least mark first
  * @heaped: how many there are
- * @lanes: by CPU
+ * @places: by CPU
  */
 struct cursor {
 	enum cursor_state state;
@@ -172,21 +242,26 @@ struct cursor {
 	u64 horizon;
 	u64 lost;
 	unsigned int heaped;
-	u32 *heap;
-	struct lane lanes[];
+	struct lane **heap;
+	struct place places[];
 };
 
 struct cursor *cursor_new(void)
 {
-	struct cursor *cursor = kvzalloc(struct_size(cursor, lanes, nr_cpu_ids), GFP_KERNEL);
+	struct cursor *cursor = kvzalloc(struct_size(cursor, places, nr_cpu_ids), GFP_KERNEL);
+	int cpu, lane;
 
 	if (!cursor)
 		return NULL;
-	cursor->heap = kvcalloc(nr_cpu_ids, sizeof(*cursor->heap), GFP_KERNEL);
+	cursor->heap = kvcalloc(nr_cpu_ids, RECORDER_LANES * sizeof(*cursor->heap), GFP_KERNEL);
 	if (!cursor->heap) {
 		kvfree(cursor);
 		return NULL;
 	}
+	for_each_possible_cpu (cpu)
+		for (lane = 0; lane < RECORDER_LANES; lane++)
+			cursor->places[cpu].lanes[lane].ring =
+				&per_cpu_ptr(&writers, cpu)->rings[lane];
 	cursor_rewind(cursor);
 	return cursor;
 }
@@ -197,26 +272,66 @@ void cursor_free(struct cursor *cursor)
 	kvfree(cursor);
 }
 
-static void cursor_reset(struct cursor *cursor, u64 (*place)(const struct ring *ring))
+/* Learns the mark of the lane's next record; false if it has none. */
+static bool lane_look(struct lane *lane)
+{
+	enum ring_result result;
+	u64 lost;
+
+	BUILD_BUG_ON(offsetof(struct setnsmon_record, boot_ns) !=
+		     offsetof(struct setnsmon_record, seq) + sizeof(u64));
+	do
+		result = ring_peek(lane->ring, &lane->next, MARK_WORD, MARK_WORDS,
+				   (u64 *)&lane->mark, &lost);
+	while (result == RING_LOST);
+	return result == RING_READ;
+}
+
+/* What is lost between two numbers is told; what the first to be found comes after is not. */
+static void place_at_oldest(struct place *place)
+{
+	u64 first = U64_MAX;
+	int lane;
+
+	for (lane = 0; lane < RECORDER_LANES; lane++) {
+		WRITE_ONCE(place->lanes[lane].next, ring_oldest(place->lanes[lane].ring));
+		if (lane_look(&place->lanes[lane]))
+			first = min(first, place->lanes[lane].mark.seq);
+	}
+	place->seq = first == U64_MAX ? 0 : first;
+}
+
+/* Both ends as they were at one instant: the one that was read first had not moved by then. */
+static void place_at_end(struct place *place)
+{
+	struct lane *plain = &place->lanes[RECORDER_PLAIN];
+	struct lane *crossing = &place->lanes[RECORDER_CROSSING];
+
+	do {
+		WRITE_ONCE(plain->next, ring_end(plain->ring));
+		WRITE_ONCE(crossing->next, ring_end(crossing->ring));
+	} while (ring_end(plain->ring) != plain->next);
+	place->seq = plain->next + crossing->next;
+}
+
+static void cursor_reset(struct cursor *cursor, void (*put)(struct place *place))
 {
 	int cpu;
 
 	cursor->state = CURSOR_EMPTY;
 	cursor->heaped = 0;
-	for_each_possible_cpu (cpu) {
-		WRITE_ONCE(cursor->lanes[cpu].next, place(per_cpu_ptr(&rings, cpu)));
-		cursor->lanes[cpu].lost = 0;
-	}
+	for_each_possible_cpu (cpu)
+		put(&cursor->places[cpu]);
 }
 
 void cursor_rewind(struct cursor *cursor)
 {
-	cursor_reset(cursor, ring_oldest);
+	cursor_reset(cursor, place_at_oldest);
 }
 
 void cursor_skip_to_end(struct cursor *cursor)
 {
-	cursor_reset(cursor, ring_end);
+	cursor_reset(cursor, place_at_end);
 }
 
 u64 cursor_lost(const struct cursor *cursor)
@@ -226,7 +341,11 @@ u64 cursor_lost(const struct cursor *cursor)
 
 static bool heap_less(const struct cursor *cursor, unsigned int a, unsigned int b)
 {
-	return cursor->lanes[cursor->heap[a]].stamp < cursor->lanes[cursor->heap[b]].stamp;
+	const struct mark *first = &cursor->heap[a]->mark;
+	const struct mark *second = &cursor->heap[b]->mark;
+
+	return first->stamp != second->stamp ? first->stamp < second->stamp :
+					       first->seq < second->seq;
 }
 
 static void heap_swap(struct cursor *cursor, unsigned int a, unsigned int b)
@@ -252,99 +371,79 @@ static void heap_sift_down(struct cursor *cursor, unsigned int i)
 	}
 }
 
-static void lane_lost(struct cursor *cursor, struct lane *lane, u64 lost)
-{
-	lane->lost += lost;
-	cursor->lost += lost;
-}
-
-/* Learns the time of the lane's next record; false if it has none. */
-static bool lane_look(struct cursor *cursor, unsigned int cpu)
-{
-	struct lane *lane = &cursor->lanes[cpu];
-	u64 lost;
-
-	for (;;) {
-		switch (ring_peek(per_cpu_ptr(&rings, cpu), &lane->next, STAMP_WORD, &lane->stamp,
-				  &lost)) {
-		case RING_READ:
-			return true;
-		case RING_EMPTY:
-			return false;
-		case RING_LOST:
-			lane_lost(cursor, lane, lost);
-		}
-	}
-}
-
 /* After the first lane of the heap moved on. */
 static void heap_update_first(struct cursor *cursor)
 {
-	if (!lane_look(cursor, cursor->heap[0]))
+	if (!lane_look(cursor->heap[0]))
 		heap_swap(cursor, 0, --cursor->heaped);
 	heap_sift_down(cursor, 0);
+}
+
+static void cursor_survey_lane(struct cursor *cursor, struct lane *lane)
+{
+	while (!ring_settled(lane->ring))
+		cpu_relax();
+	if (lane_look(lane))
+		cursor->heap[cursor->heaped++] = lane;
 }
 
 /* A new horizon; all rings looked at. */
 static void cursor_survey(struct cursor *cursor)
 {
 	unsigned int i;
-	int cpu;
+	int cpu, lane;
 
 	cursor->horizon = ktime_to_ns(ktime_get_boottime());
 	smp_mb(); /* D of ring.c, reader's end */
 	cursor->heaped = 0;
-	for_each_possible_cpu (cpu) {
-		while (!ring_settled(per_cpu_ptr(&rings, cpu)))
-			cpu_relax();
-		if (lane_look(cursor, cpu))
-			cursor->heap[cursor->heaped++] = cpu;
-	}
+	for_each_possible_cpu (cpu)
+		for (lane = 0; lane < RECORDER_LANES; lane++)
+			cursor_survey_lane(cursor, &cursor->places[cpu].lanes[lane]);
 	for (i = cursor->heaped / 2; i-- > 0;)
 		heap_sift_down(cursor, i);
 }
 
 static bool cursor_within_horizon(const struct cursor *cursor)
 {
-	return cursor->heaped && cursor->lanes[cursor->heap[0]].stamp <= cursor->horizon;
+	return cursor->heaped && cursor->heap[0]->mark.stamp <= cursor->horizon;
 }
 
-/* What stands before cursor->record, which was read from @lane, in the stream. */
-static void cursor_tell_gap(struct cursor *cursor, struct lane *lane)
+/* What stands before cursor->record in the stream: @count records are gone. */
+static void cursor_tell_gap(struct cursor *cursor, u64 count)
 {
 	cursor->gap = (struct setnsmon_record){
 		.type = SETNSMON_RECORD_LOST,
 		.size = sizeof(cursor->gap),
 		.cpu = cursor->record.cpu,
-		.seq = cursor->record.seq - lane->lost,
+		.seq = cursor->record.seq - count,
 		.boot_ns = cursor->record.boot_ns,
 		.real_ns = cursor->record.real_ns,
-		.lost.count = lane->lost,
+		.lost.count = count,
 	};
-	lane->lost = 0;
+	cursor->lost += count;
+	cursor->state = CURSOR_GAP;
 }
 
-/* Reads the first lane's record, if it is still the one that the heap knows. */
-static bool cursor_take(struct cursor *cursor)
+/* cursor->record was just read. */
+static void cursor_accept(struct cursor *cursor)
 {
-	unsigned int cpu = cursor->heap[0];
-	struct lane *lane = &cursor->lanes[cpu];
+	struct place *place = &cursor->places[cursor->record.cpu];
+
+	cursor->state = CURSOR_RECORD;
+	if (cursor->record.seq > place->seq)
+		cursor_tell_gap(cursor, cursor->record.seq - place->seq);
+	place->seq = cursor->record.seq + 1;
+}
+
+/* Reads the first lane's record, unless it was overwritten since the heap knows it. */
+static void cursor_take(struct cursor *cursor)
+{
+	struct lane *lane = cursor->heap[0];
 	u64 lost;
 
-	switch (ring_read(per_cpu_ptr(&rings, cpu), &lane->next, (u64 *)&cursor->record, &lost)) {
-	case RING_READ:
-		cursor->state = lane->lost ? CURSOR_GAP : CURSOR_RECORD;
-		if (lane->lost)
-			cursor_tell_gap(cursor, lane);
-		break;
-	case RING_LOST:
-		lane_lost(cursor, lane, lost);
-		break;
-	case RING_EMPTY:
-		break;
-	}
+	if (ring_read(lane->ring, &lane->next, (u64 *)&cursor->record, &lost) == RING_READ)
+		cursor_accept(cursor);
 	heap_update_first(cursor);
-	return cursor->state != CURSOR_EMPTY;
 }
 
 const struct setnsmon_record *cursor_peek(struct cursor *cursor)
@@ -364,6 +463,16 @@ void cursor_next(struct cursor *cursor)
 	cursor->state = cursor->state == CURSOR_GAP ? CURSOR_RECORD : CURSOR_EMPTY;
 }
 
+static bool place_ready(const struct place *place)
+{
+	int lane;
+
+	for (lane = 0; lane < RECORDER_LANES; lane++)
+		if (ring_end(place->lanes[lane].ring) > READ_ONCE(place->lanes[lane].next))
+			return true;
+	return false;
+}
+
 bool cursor_ready(const struct cursor *cursor)
 {
 	int cpu;
@@ -371,7 +480,7 @@ bool cursor_ready(const struct cursor *cursor)
 	if (READ_ONCE(cursor->state) != CURSOR_EMPTY)
 		return true;
 	for_each_possible_cpu (cpu)
-		if (ring_end(per_cpu_ptr(&rings, cpu)) > READ_ONCE(cursor->lanes[cpu].next))
+		if (place_ready(&cursor->places[cpu]))
 			return true;
 	return false;
 }

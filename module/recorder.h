@@ -16,8 +16,15 @@ struct cursor;
 #define RECORDER_MIN_RECORDS 16
 #define RECORDER_MAX_RECORDS (1U << 20)
 
+/* Which of its CPU's two rings a record goes to. */
+enum recorder_lane {
+	RECORDER_PLAIN,
+	RECORDER_CROSSING,
+	RECORDER_LANES
+};
+
 /*
- * Takes the memory: one ring of @records for each possible CPU. -ENOMEM, with
+ * Takes the memory: two rings of @records for each possible CPU. -ENOMEM, with
  * the reason in the log, if there is not enough. May sleep.
  */
 int recorder_init(unsigned int records);
@@ -35,8 +42,8 @@ u64 recorder_recorded(void);
  * every other byte. recorder_commit() publishes it and wakes readers that sleep.
  * Never waits.
  */
-struct setnsmon_record *recorder_begin(void);
-void recorder_commit(void);
+struct setnsmon_record *recorder_begin(enum recorder_lane lane);
+void recorder_commit(enum recorder_lane lane);
 
 /*
  * A reader's place in the stream, not to be used by two at once but for

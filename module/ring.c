@@ -168,7 +168,8 @@ enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *record, u6
 	return result;
 }
 
-enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 word, u64 *value, u64 *lost)
+enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 first, u32 count, u64 *words,
+			   u64 *lost)
 {
-	return copy_words(ring, cursor, word, 1, value, lost);
+	return copy_words(ring, cursor, first, count, words, lost);
 }

@@ -90,8 +90,8 @@ static bool show(const struct stats *stats, const struct source *source)
 		{ "missed", "of these, not handed to the module by the kernel", counters.missed },
 		{ "ret_unknown", "of those recorded, without their result", counters.ret_unknown },
 		{ "readers", "open files of the device, this one included", counters.readers },
-		{ "cpus", "rings", source->info.cpus },
-		{ "ring_records", "records that each holds", source->info.ring_records },
+		{ "cpus", "CPUs, each with two rings", source->info.cpus },
+		{ "ring_records", "records that each ring holds", source->info.ring_records },
 		{ "record_size", "bytes of each", source->info.record_size },
 	};
 

@@ -32,7 +32,8 @@ static void warn_refused(const char *path)
 	if (geteuid())
 		warnx("only root and the group setnsmon may read %s: try 'sudo setnsmon'", path);
 	else
-		warn("cannot open %s, although you are root: a container must be given the device",
+		warn("cannot open %s, although you are root: a container must be given the device, "
+		     "and none with a user namespace of its own may read it",
 		     path);
 }
 

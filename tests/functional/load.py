@@ -75,10 +75,10 @@ def memory(check):
     try:
         kib = int(re.search(r"(\d+) KiB", lines[-1]).group(1))
         with open("/proc/vmallocinfo") as file:
-            areas = [int(line.split()[1]) // 1024 for line in file if "recorder_init" in line]
+            areas = [int(line.split()[1]) // 1024 for line in file if " [setnsmon] " in line]
         # The small ones are lists of pages; each has a guard page, and is whole pages.
         rings = [area for area in areas if area > 1024]
-        check.eq(len(rings), os.cpu_count(), "rings")
+        check.eq(len(rings), 2 * os.cpu_count(), "rings")
         check.within(kib, sum(rings), kib + 8 * len(rings), "KiB in /proc/vmallocinfo")
     finally:
         unload()

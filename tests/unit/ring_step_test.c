@@ -148,7 +148,7 @@ static bool read_with_break(unsigned int count, u64 cursor, unsigned int at, boo
 	reset(count);
 	stop_at(at, writer_runs);
 	if (peek)
-		result = ring_peek(&ring, &cursor, 1, &record[1], &lost);
+		result = ring_peek(&ring, &cursor, 1, 1, &record[1], &lost);
 	else
 		result = ring_read(&ring, &cursor, record, &lost);
 	hit = stopped();

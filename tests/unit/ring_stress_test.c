@@ -122,7 +122,7 @@ static enum ring_result take(struct reader *r, u64 *cursor, u64 *record, u64 *lo
 	u64 word, n = *cursor;
 
 	if (r->peek) {
-		enum ring_result result = ring_peek(&ring, cursor, TIME, &word, lost);
+		enum ring_result result = ring_peek(&ring, cursor, TIME, 1, &word, lost);
 
 		if (result != RING_READ)
 			return result;
@@ -250,7 +250,7 @@ static void *asker(void *arg)
 			continue;
 		end = ring_end(&ring);
 		cursor = end;
-		while (ring_peek(&ring, &cursor, TIME, &value, &lost) == RING_EMPTY)
+		while (ring_peek(&ring, &cursor, TIME, 1, &value, &lost) == RING_EMPTY)
 			if (smp_load_acquire(&stop))
 				return NULL;
 		if (cursor != end)

@@ -79,7 +79,7 @@ static void expect_empty(const struct ring *ring, u64 *cursor)
 	u64 record[WORDS], lost = 77, value = 78, before = *cursor;
 
 	EQ(ring_read(ring, cursor, record, &lost), RING_EMPTY);
-	EQ(ring_peek(ring, cursor, 0, &value, &lost), RING_EMPTY);
+	EQ(ring_peek(ring, cursor, 0, 1, &value, &lost), RING_EMPTY);
 	EQ(*cursor, before);
 	EQ(lost, 77);
 	EQ(value, 78);
@@ -221,19 +221,22 @@ static void overrun_in_the_middle_counts_from_the_cursor(void)
 static void peek_does_not_move(void)
 {
 	struct ring ring;
-	u64 cursor = 0, value, lost = 77;
+	u64 cursor = 0, value, lost = 77, pair[2];
 	u32 i;
 
 	make(&ring, 8);
 	add(&ring, 3);
+	EQ(ring_peek(&ring, &cursor, 1, 2, pair, &lost), RING_READ);
+	EQ(pair[0], word_of(0, 1));
+	EQ(pair[1], word_of(0, 2));
 	for (i = 0; i < WORDS; i++) {
-		EQ(ring_peek(&ring, &cursor, i, &value, &lost), RING_READ);
+		EQ(ring_peek(&ring, &cursor, i, 1, &value, &lost), RING_READ);
 		EQ(value, word_of(0, i));
 		EQ(cursor, 0);
 	}
 	EQ(lost, 77);
 	expect_read(&ring, &cursor, 0);
-	EQ(ring_peek(&ring, &cursor, 2, &value, &lost), RING_READ);
+	EQ(ring_peek(&ring, &cursor, 2, 1, &value, &lost), RING_READ);
 	EQ(value, word_of(1, 2));
 	EQ(cursor, 1);
 	done(&ring);
@@ -246,10 +249,10 @@ static void peek_after_overrun_tells_the_loss(void)
 
 	make(&ring, 8);
 	add(&ring, 11);
-	EQ(ring_peek(&ring, &cursor, 1, &value, &lost), RING_LOST);
+	EQ(ring_peek(&ring, &cursor, 1, 1, &value, &lost), RING_LOST);
 	EQ(lost, 3);
 	EQ(cursor, 3);
-	EQ(ring_peek(&ring, &cursor, 1, &value, &lost), RING_READ);
+	EQ(ring_peek(&ring, &cursor, 1, 1, &value, &lost), RING_READ);
 	EQ(value, word_of(3, 1));
 	expect_read(&ring, &cursor, 3);
 	done(&ring);

@@ -10,7 +10,8 @@
  *
  *   open(2)   Any number of readers; none takes a record from another. A new
  *             reader starts at the oldest record that is still held. Opening
- *             for writing fails with EACCES or EPERM, also for root.
+ *             for writing fails with EACCES or EPERM, also for root. So does
+ *             opening from any other than the initial user namespace: EPERM
  *   read(2)   Returns as many whole records as fit, oldest first over all
  *             CPUs, and waits while there is none. A record is never split.
  *             EAGAIN  there is none and the file is O_NONBLOCK
@@ -36,17 +37,27 @@
  *
  * ORDER AND LOSS
  *
- * Records are kept in one ring per CPU, and each ring overwrites its oldest
- * record when it is full. Within one file records come in the order of
- * @boot_ns. Each CPU numbers its records from 0 without a gap (@seq); a reader
- * that was overtaken gets one record of type SETNSMON_RECORD_LOST in the place
- * of each gap: @cpu, the first number that is gone (@seq) and how many are gone
- * (@lost.count). So at any time, for a reader and a CPU:
+ * Each CPU keeps its records in two rings of one size, and each ring overwrites
+ * its oldest record when it is full. One ring is for crossings: calls that led
+ * their caller where it could not go by its own right. The other is for all other
+ * calls: those that fail, those that change nothing, and those that stay within
+ * user namespaces of the caller's own. These are what anybody can repeat as fast as
+ * a CPU can go, and however often that is done, it overwrites no crossing.
+ *
+ * Within one file records come in the order of @boot_ns. Each CPU numbers its
+ * records from 0 without a gap, over both rings (@seq). Where a number is left
+ * out, because its record was overwritten before this reader got to it, one
+ * record of type SETNSMON_RECORD_LOST stands in the place of the gap: @cpu, the
+ * first number that is gone (@seq) and how many are gone (@lost.count). So at any
+ * time, for a reader and a CPU:
  *
  *         next seq = seq of the first record + records read + records lost
  *
- * What an open did not find, because it was overwritten before, is not lost
- * to that reader. Calls that the kernel could not hand to the probes at all
+ * A crossing may be held for much longer than the other calls around it. Then
+ * an open finds it, and the gaps between it and its like are told as lost.
+ *
+ * What is older than the first record that an open finds of a CPU is not lost to
+ * that reader. Calls that the kernel could not hand to the probes at all
  * are counted in &struct setnsmon_counters.missed.
  *
  * VERSIONS
@@ -326,7 +337,7 @@ enum setnsmon_format {
  *
  * @abi_version: SETNSMON_ABI_VERSION of the module
  * @record_size: bytes of each record in binary format
- * @cpus: number of rings: possible CPUs
+ * @cpus: possible CPUs, each with two rings
  * @ring_records: records that one ring holds
  */
 struct setnsmon_info {
@@ -347,8 +358,7 @@ struct setnsmon_info {
  *	(kprobe.nmissed)
  * @ret_unknown: records with SETNSMON_FLAG_RET_UNKNOWN; part of @recorded
  * @readers: open files of the device, now
- * @lost: records that were overwritten before this open file read them, since
- *	it was opened
+ * @lost: sum of all gaps in what this open file has read, since it was opened
  */
 struct setnsmon_counters {
 	__u64 entered;
