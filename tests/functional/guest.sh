@@ -32,6 +32,8 @@ tests=(
 	blindspot 120 turns
 	reader 120 turns
 	selftest 60 turns
+	crossing 90 turns
+	flood ${SETNSMON_FLOOD_LIMIT:-300} turns
 	reload 400 turns
 	device 180 parallel
 	calls 120 parallel
