@@ -115,7 +115,7 @@ static void read_comm(struct setnsmon_setns *call)
 	u64 mask;
 
 	BUILD_BUG_ON(sizeof(call->comm) != sizeof(words) || TASK_COMM_LEN != sizeof(words));
-	memcpy(words, current->comm, sizeof(words));
+	data_race(memcpy(words, current->comm, sizeof(words)));
 	mask = bytes_before_nul(words[0]);
 	words[0] &= mask;
 	words[1] &= mask == ~0ULL ? bytes_before_nul(words[1]) & ~0ULL >> 8 : 0;

@@ -10,6 +10,7 @@
 
 #ifdef __KERNEL__
 
+#include <linux/kcsan-checks.h>
 #include <linux/kernel.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
@@ -37,6 +38,15 @@ typedef uint8_t u8;
 #define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+/* KCSAN is the kernel's. */
+static inline void kcsan_nestable_atomic_begin(void)
+{
+}
+
+static inline void kcsan_nestable_atomic_end(void)
+{
+}
 
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 

@@ -203,7 +203,8 @@ void probe_totals(struct probe_totals *totals)
 	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
 		if (!pairs[i].armed)
 			continue;
-		totals->missed += pairs[i].kprobe.nmissed;
+		/* The kernel counts it without a lock, and so may miscount on several CPUs. */
+		totals->missed += data_race(pairs[i].kprobe.nmissed);
 		for_each_possible_cpu (cpu) {
 			const struct pair_counts *counts = per_cpu_ptr(pairs[i].counts, cpu);
 

@@ -37,7 +37,8 @@
  * single, relaxed loads while they may be written, and the state tells it afterwards
  * whether that happened: then it throws away what it copied. So it does not matter
  * how the compiler makes the stores, as long as all of them lie between the two
- * changes of state. Each pair below names what must be seen in order; the letters
+ * changes of state. (KCSAN is told so: it takes all that the writer does between
+ * them for marked accesses.) Each pair below names what must be seen in order; the letters
  * stand at the code.
  *
  *      pair  writer                          reader
@@ -99,6 +100,7 @@ u64 *ring_begin(struct ring *ring)
 
 	WRITE_ONCE(slot[0], state_writing(ring->head));
 	smp_mb(); /* B and D, writer's end */
+	kcsan_nestable_atomic_begin();
 	return &slot[1];
 }
 
@@ -106,6 +108,7 @@ void ring_commit(struct ring *ring)
 {
 	u64 n = ring->head;
 
+	kcsan_nestable_atomic_end();
 	smp_store_release(slot_of(ring, n), state_holds(n)); /* A, writer's end */
 	smp_store_release(&ring->head, n + 1);		     /* C, writer's end */
 }
