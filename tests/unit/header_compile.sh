@@ -4,10 +4,10 @@
 # and for both word sizes that a program may choose; -Wpadded finds implicit
 # padding.
 #
-#	header_compile.sh INCLUDE-DIRECTORY SCRATCH-DIRECTORY
+#	header_compile.sh SCRATCH-DIRECTORY
 
-include=$1
-scratch=$2
+include=../../include/uapi
+scratch=$1
 n=0
 mkdir -p "$scratch"
 echo '#include <linux/setnsmon.h>' >"$scratch/only.c"

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Would ring_stress_test.c find it? Faults are planted in copies of ring.c, or of
+# the test where the writer is; the test must fail, and say the right thing. Luck
+# is helped (ring_rests.h), and tried again. tests/model has what x86 hides.
+#
+#	ring_faults.sh SCRATCH-DIRECTORY
+
+scratch=$1
+n=0
+failed=0
+export SETNSMON_STRESS_MS=100
+export TSAN_OPTIONS=halt_on_error=1
+mkdir -p "$scratch"
+cd "$(dirname "$0")" || exit 1
+
+report() { # ok|"not ok" NAME
+	n=$((n + 1))
+	[ "$1" = ok ] || failed=1
+	echo "$1 $n - $2"
+}
+
+copy() {
+	cp ../../module/ring.c ring_stress_test.c "$scratch"
+}
+
+plant() { # FILE SED-SCRIPT
+	copy
+	sed -E -i "$2" "$scratch/$1"
+	! cmp -s "$scratch/$1" "../../module/$1" && ! cmp -s "$scratch/$1" "$1"
+}
+
+build() { # WAY
+	make -s --no-print-directory "planted.$1" to="$scratch/test" \
+		from="$scratch/ring_stress_test.c $scratch/ring.c" >"$scratch/log" 2>&1
+}
+
+# Fails if it was not found in 30 seconds, or something else was
+found() { # CASE WORDS
+	local end=$((SECONDS + 30))
+	while [ $SECONDS -lt $end ]; do
+		timeout 60 "$scratch/test" "$1" >"$scratch/log" 2>&1 && continue
+		grep -qE "$2" "$scratch/log"
+		return
+	done
+	return 1
+}
+
+can_build() { # WAY
+	make -s --no-print-directory "probe.$1" >/dev/null 2>&1
+}
+
+show() {
+	grep -v '^# .*records' "$scratch/log" | head -12 | sed 's/^/# /'
+}
+
+# The same, with nothing planted
+sound() { # WAY
+	local name="nothing is planted: nothing is found [$1]"
+	copy
+	if ! can_build "$1"; then
+		report ok "$name # SKIP cannot build"
+	elif build "$1" && timeout 60 "$scratch/test" 1 >"$scratch/log" 2>&1; then
+		report ok "$name"
+	else
+		report "not ok" "$name"
+		show
+	fi
+}
+
+# WAY is one of the Makefile's, CASE a number in the test, WORDS what it must say
+fault() { # WAY CASE FILE SED-SCRIPT WORDS NAME
+	local name="$6: found [$1]"
+	if ! can_build "$1"; then
+		report ok "$name # SKIP cannot build"
+	elif ! plant "$3" "$4"; then
+		report "not ok" "$name"
+		echo "# there is nothing to change in $3"
+	elif build "$1" && found "$2" "$5"; then
+		report ok "$name"
+	else
+		report "not ok" "$name"
+		show
+	fi
+}
+
+for way in gcc asan tsan; do
+	sound $way
+done
+
+torn='r->torn is [1-9]'
+loss='r->wrong_loss is [1-9]'
+race='ThreadSanitizer: data race'
+
+fault gcc 1 ring_stress_test.c '/^\t+ring_commit\(&ring\);$/d; s/^(\t+)n = ring.head;$/&\n\1ring_commit(\&ring);/' \
+	"$torn" "a record is committed before it is filled"
+fault gcc 1 ring.c '/WRITE_ONCE\(slot\[0\], state_writing/d' \
+	"$torn" "the state does not say that a record is being written"
+fault gcc 1 ring.c 's/if \(READ_ONCE\(slot\[0\]\) == state_holds\(n\)\)/if (1)/' \
+	"$torn" "a reader does not look at the state again"
+fault gcc 1 ring.c '/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(slot_of(ring, n), state_holds(n));/' \
+	"$loss" "head moves before the state"
+fault gcc 1 ring.c 's/end = end - n > ring->records \? end - ring->records : n \+ 1;//' \
+	"$loss" "a reader that was overtaken skips what is still there"
+fault gcc 1 ring.c 's/\*lost = end - n;/*lost = end - n - 1;/' \
+	"$loss" "one lost record is not counted"
+fault gcc 4 ring.c 's/(return) READ_ONCE\(\*slot_of\(ring, end\)\) < (state_writing\(end\);)/\1 \2/' \
+	'too_early is [1-9]' "settled is said while a record is being written"
+fault asan 1 ring.c 's/\(ring->words \+ 1ULL\)/(ring->words + 2ULL)/' \
+	'AddressSanitizer: heap-buffer-overflow' "a slot lies outside of the memory"
+fault tsan 1 ring.c 's/return smp_load_acquire\(&ring->head\);/return ring->head;/' \
+	"$race" "head is read by a plain load"
+fault tsan 1 ring.c 's/smp_store_release\(&ring->head, n \+ 1\);/ring->head = n + 1;/' \
+	"$race" "head is written by a plain store"
+fault tsan 1 ring.c 's/smp_store_release\(slot_of\(ring, n\), (.*)\);/WRITE_ONCE(*slot_of(ring, n), \1);/
+		s/smp_store_release\(&ring->head, n \+ 1\)/WRITE_ONCE(ring->head, n + 1)/' \
+	"$race" "neither A nor C is a release"
+fault tsan 1 ring.c 's/smp_load_acquire\((.*)\)( ==|;)/READ_ONCE(*(\1))\2/' \
+	"$race" "neither A nor C is an acquire"
+
+echo "1..$n"
+exit $failed
