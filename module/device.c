@@ -121,6 +121,9 @@ static ssize_t device_read(struct file *file, char __user *buf, size_t size, lof
 			return -ERESTARTSYS;
 		done = reader_read(reader, buf, min_t(size_t, size, MAX_RW_COUNT));
 		mutex_unlock(&reader->lock);
+		/* Others on this file may have looked while the record that it left was taken out. */
+		if (done < 0)
+			recorder_wake();
 		if (done)
 			return done;
 		if (file->f_flags & O_NONBLOCK)
@@ -155,6 +158,8 @@ static loff_t device_llseek(struct file *file, loff_t offset, int whence)
 	else
 		cursor_skip_to_end(reader->cursor);
 	mutex_unlock(&reader->lock);
+	/* Others may wait on this file for what is there again now. */
+	recorder_wake();
 	return 0;
 }
 

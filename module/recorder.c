@@ -17,10 +17,11 @@
  * That alone is not enough. A record stamped 5 on CPU 0 may become visible after
  * one stamped 6 on CPU 1 was read. So a reader first reads the clock; then looks
  * at every ring, and waits where a write is under way (a few hundred instructions
- * with preemption off on another CPU); then takes only what is stamped no later
- * than its own reading, the horizon. By pair D of ring.c whatever was stamped
- * before the horizon is in the rings by then, so nothing earlier can follow.
- * What is later waits for the next horizon. One look at every ring serves all
+ * with preemption off on another CPU); then takes only what is stamped before its
+ * own reading, the horizon. By pair D of ring.c whatever was stamped before the
+ * horizon is in the rings by then, so nothing earlier can follow. What is later
+ * waits for the next horizon; so does what is stamped with the horizon itself, since
+ * of two such records of one CPU the second may be seen first. One look at every ring serves all
  * records up to the horizon: its cost is not per record.
  *
  * LOSS
@@ -61,9 +62,18 @@ struct writer {
 
 static DEFINE_PER_CPU(struct writer, writers);
 
+/*
+ * Each reader has every record for itself, so all are woken, also those who wait
+ * exclusively (EPOLLEXCLUSIVE), of whom wake_up_interruptible_poll() wakes one.
+ */
+void recorder_wake(void)
+{
+	__wake_up(&recorder_wait, TASK_INTERRUPTIBLE, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
+}
+
 static void wake_readers(struct irq_work *work)
 {
-	wake_up_interruptible_poll(&recorder_wait, EPOLLIN | EPOLLRDNORM);
+	recorder_wake();
 }
 
 size_t recorder_bytes(void)
@@ -229,7 +239,7 @@ enum cursor_state {
  * @state: see there
  * @record: a record that was read and not yet taken
  * @gap: what was lost before it
- * @horizon: records stamped up to here may be taken
+ * @horizon: records stamped before it may be taken
  * @lost: records lost so far
  * @heap: lanes that have records, the least mark first
  * @heaped: how many there are
@@ -318,7 +328,7 @@ static void cursor_reset(struct cursor *cursor, void (*put)(struct place *place)
 {
 	int cpu;
 
-	cursor->state = CURSOR_EMPTY;
+	WRITE_ONCE(cursor->state, CURSOR_EMPTY);
 	cursor->heaped = 0;
 	for_each_possible_cpu (cpu)
 		put(&cursor->places[cpu]);
@@ -381,7 +391,13 @@ static void heap_update_first(struct cursor *cursor)
 
 static void cursor_survey_lane(struct cursor *cursor, struct lane *lane)
 {
-	while (!ring_settled(lane->ring))
+	u64 end = ring_end(lane->ring);
+
+	/*
+	 * What is written now may be timed before the horizon; what is begun after it is
+	 * not. So one record is waited for, and not a CPU that writes one after the other.
+	 */
+	while (!ring_settled(lane->ring) && ring_end(lane->ring) <= end)
 		cpu_relax();
 	if (lane_look(lane))
 		cursor->heap[cursor->heaped++] = lane;
@@ -405,7 +421,7 @@ static void cursor_survey(struct cursor *cursor)
 
 static bool cursor_within_horizon(const struct cursor *cursor)
 {
-	return cursor->heaped && cursor->heap[0]->mark.stamp <= cursor->horizon;
+	return cursor->heaped && cursor->heap[0]->mark.stamp < cursor->horizon;
 }
 
 /* What stands before cursor->record in the stream: @count records are gone. */
@@ -421,7 +437,7 @@ static void cursor_tell_gap(struct cursor *cursor, u64 count)
 		.lost.count = count,
 	};
 	cursor->lost += count;
-	cursor->state = CURSOR_GAP;
+	WRITE_ONCE(cursor->state, CURSOR_GAP);
 }
 
 /* cursor->record was just read. */
@@ -429,7 +445,7 @@ static void cursor_accept(struct cursor *cursor)
 {
 	struct place *place = &cursor->places[cursor->record.cpu];
 
-	cursor->state = CURSOR_RECORD;
+	WRITE_ONCE(cursor->state, CURSOR_RECORD);
 	if (cursor->record.seq > place->seq)
 		cursor_tell_gap(cursor, cursor->record.seq - place->seq);
 	place->seq = cursor->record.seq + 1;
@@ -460,7 +476,7 @@ const struct setnsmon_record *cursor_peek(struct cursor *cursor)
 
 void cursor_next(struct cursor *cursor)
 {
-	cursor->state = cursor->state == CURSOR_GAP ? CURSOR_RECORD : CURSOR_EMPTY;
+	WRITE_ONCE(cursor->state, cursor->state == CURSOR_GAP ? CURSOR_RECORD : CURSOR_EMPTY);
 }
 
 static bool place_ready(const struct place *place)

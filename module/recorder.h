@@ -69,7 +69,10 @@ u64 cursor_lost(const struct cursor *cursor);
 /* Will cursor_peek() find one? Takes no lock, any context; a hint. */
 bool cursor_ready(const struct cursor *cursor);
 
-/* Woken when a record was made. */
+/* Where readers wait for a record to be made. */
 extern struct wait_queue_head recorder_wait;
+
+/* Lets all who wait there look again. May not be called by a probe. */
+void recorder_wake(void);
 
 #endif /* SETNSMON_RECORDER_H */

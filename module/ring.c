@@ -60,8 +60,9 @@
  * D is what lets a reader merge many rings in the order of time: see
  * recorder.c. D includes B.
  *
- * There is no barrier between the words and head: C orders state before head, and
- * A the words before state.
+ * C orders the words before head as well, so it would do without A: who finds
+ * head > n has all of record n. A is there so that a state means what it says by
+ * itself. tests/model takes out each end of each pair, and shows which are needed.
  */
 #include "ring.h"
 
