@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -124,6 +125,13 @@ def unload():
         must("rmmod", "setnsmon")
 
 
+def left_behind():
+    left = [path for path in (DEVICE, SYSFS, "/sys/module/setnsmon") if os.path.lexists(path)]
+    with open("/sys/kernel/debug/kprobes/list") as file:
+        left += [line.strip() for line in file if "setns" in line]
+    return left
+
+
 @contextlib.contextmanager
 def module(**parameters):
     unload()
@@ -181,6 +189,33 @@ def emulated_in_parallel():
     """A QEMU that may run code wrongly while it is being patched: any kprobe that is
     armed or disarmed while it is hit panics the guest, with or without setnsmon."""
     return os.environ.get("SETNSMON_VM_PARALLEL") == "1"
+
+
+# ---- memory ----
+
+PAGE_KIB = os.sysconf("SC_PAGESIZE") // 1024
+
+
+def meminfo(*names):
+    with open("/proc/meminfo") as file:
+        values = dict(line.split(":") for line in file)
+    return [int(values[name].split()[0]) for name in names]
+
+
+def kept_by_cpus():
+    """Free pages, in KiB, that each CPU keeps for itself: MemAvailable leaves them out, and
+    with the last ring that was freed they may be tens of MiB, or none."""
+    with open("/proc/zoneinfo") as file:
+        lines = [line.split() for line in file]
+    return sum(int(words[1]) for words in lines if words[:1] == ["count:"]) * PAGE_KIB
+
+
+def settle():
+    with open("/proc/sys/vm/drop_caches", "w") as file:
+        file.write("3")
+    time.sleep(0.3)
+    available, *taken = meminfo("MemAvailable", "SUnreclaim", "Percpu", "VmallocUsed")
+    return available + kept_by_cpus(), *taken
 
 
 # ---- reading ----

@@ -7,33 +7,11 @@ import os
 import subprocess
 import time
 
-from lib import (ACTOR, ACTOR32, DEVICE, READER, SYSFS, Skip, case, counters, device_lines,
-                 emulated_in_parallel, load, loaded, module, must, run, run_cases, unload)
+from lib import (ACTOR, ACTOR32, DEVICE, READER, Skip, case, counters, device_lines,
+                 emulated_in_parallel, left_behind, load, loaded, module, must, run, run_cases,
+                 settle, unload)
 
-PAGE_KIB = os.sysconf("SC_PAGESIZE") // 1024
 RING = 8192     # 2 CPUs x 8192 records: 5.7 MiB, which would add up if they stayed
-
-
-def meminfo(*names):
-    with open("/proc/meminfo") as file:
-        values = dict(line.split(":") for line in file)
-    return [int(values[name].split()[0]) for name in names]
-
-
-def kept_by_cpus():
-    """Free pages, in KiB, that each CPU keeps for itself: MemAvailable leaves them out, and
-    with the last ring that was freed they may be tens of MiB, or none."""
-    with open("/proc/zoneinfo") as file:
-        lines = [line.split() for line in file]
-    return sum(int(words[1]) for words in lines if words[:1] == ["count:"]) * PAGE_KIB
-
-
-def settle():
-    with open("/proc/sys/vm/drop_caches", "w") as file:
-        file.write("3")
-    time.sleep(0.3)
-    available, *taken = meminfo("MemAvailable", "SUnreclaim", "Percpu", "VmallocUsed")
-    return available + kept_by_cpus(), *taken
 
 
 def storm():
@@ -49,13 +27,6 @@ def calm(processes):
         process.kill()
     for process in processes:
         process.wait()
-
-
-def left_behind():
-    left = [path for path in (DEVICE, SYSFS, "/sys/module/setnsmon") if os.path.lexists(path)]
-    with open("/sys/kernel/debug/kprobes/list") as file:
-        left += [line.strip() for line in file if "setns" in line]
-    return left
 
 
 @case("twenty times: insmod, traffic, a reader in between, rmmod")
