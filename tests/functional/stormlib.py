@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the storms share: those who call (gale.c), those who read and verify
+(witness.c), and how their sums must fit together."""
+
+import collections
+import contextlib
+import mmap
+import os
+import random
+import signal
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+from lib import DEVICE, HERE, READER, act, counter, counters, module, put, settle
+
+CPUS = os.cpu_count()
+ROLES = "finopdwm"
+PATIENCE = 60   # seconds; a guest may be slow
+
+# Few enough that readers are overtaken, and that a slow one is soon at the end
+RING = 2048
+
+# Each on each CPU; few that sleep, for each of their calls takes long
+CROWD = "".join(role * CPUS for role in "finopdw") + "mm"
+# Processes that end with calls in flight
+MORTALS = "kx" * (CPUS // 2)
+EIGHT = ("fast", "tiny", "poll", "epoll", "spin", "slow", "json", "cat")
+
+total = collections.Counter()
+
+
+def until(what, truth, patience=PATIENCE):
+    end = time.monotonic() + patience
+    while not truth():
+        if time.monotonic() > end:
+            raise RuntimeError(f"in vain: {what}")
+        time.sleep(0.02)
+
+
+class Gale:
+    """Callers on every CPU, for some seconds or until each has made so many calls."""
+
+    def __init__(self, seconds, roles, calls=0):
+        self.process = subprocess.Popen([HERE + "/gale", str(seconds), roles, str(calls)],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+
+    def wait(self):
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+
+    def end(self, check):
+        """{role: (calls that came back, calls that were begun)}"""
+        out, err = self.process.communicate()
+        check(not self.process.returncode, f"gale: status {self.process.returncode}: {err}")
+        made = {}
+        for line in out.splitlines():
+            _, role, done, begun = line.split()
+            made[role] = int(done), int(begun)
+        total["calls"] += sum(done for done, _ in made.values())
+        return made
+
+
+PIPES = {"cat": ["cat", DEVICE], "json": [READER, "-o", "json"],
+         "logfmt": [READER, "-o", "logfmt"]}
+
+
+class Witness:
+    """A reader that verifies all that it reads, up to the last call. `cat`, `json` and
+    `logfmt` are somebody else's output."""
+
+    def __init__(self, mode):
+        self.mode = mode
+        self.file = tempfile.NamedTemporaryFile()
+        self.file.truncate(24)
+        self.feeder = None
+        if mode in PIPES:
+            self.feeder = subprocess.Popen(PIPES[mode], stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [HERE + "/witness", "lines" if self.feeder else mode, self.file.name],
+            stdin=self.feeder.stdout if self.feeder else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if self.feeder:
+            self.feeder.stdout.close()
+        self.progress = mmap.mmap(self.file.fileno(), 24)
+
+    def next(self):
+        """How far it has come: the sum of the next numbers of all CPUs"""
+        return struct.unpack("QQQ", self.progress)[0]
+
+    def end(self, check):
+        """Its sums, after the last call has come by."""
+        try:
+            out, err = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, err = self.process.communicate()
+            check(False, f"{self.mode}: the last call never came")
+        if self.feeder:
+            self.feeder.kill()
+            self.feeder.wait()
+        self.file.close()
+        check(not self.process.returncode, f"{self.mode}: status {self.process.returncode}: {err}")
+        sums = {name: int(value) for name, value in (word.split("=") for word in out.split())}
+        total["records"] += sums.get("read", 0)
+        return sums
+
+
+def last_call():
+    """It ends each witness that reads it."""
+    act("comm", "gale-end", "fd", -1, "call", 0)
+
+
+def check_witness(check, witness, sums, recorded, made, all_seen):
+    who = witness.mode
+    if not check(sums, f"{who}: no sums"):
+        return
+    check.eq(sums["next"], recorded, f"{who}: the next numbers of all CPUs")
+    check.eq(sums["counted"], sums["lost"], f"{who}: lost, as the device counts")
+    check.eq(sums["begin"] + sums["read"] + sums["lost"], recorded, f"{who}: read + lost")
+    if not all_seen:
+        return
+    check(sums["skipped"] <= sums["begin"] + sums["lost"],
+          f"{who}: {sums['skipped']} calls are missing between others: {sums}")
+    for role in ROLES:
+        done, begun = made[role]
+        check(sums[role] <= begun, f"{who}: {sums[role]} of {begun} calls of role {role}")
+        if not sums["begin"] + sums["lost"]:
+            check(sums[role] >= done, f"{who}: {sums[role]} of {done} calls of role {role}")
+
+
+def storm(check, seconds, roles, modes, during=None, *, calls=0, all_seen=True, ring=RING):
+    """A storm, and all that must be so afterwards; returns the callers' and the module's count."""
+    with module(ring_records=ring):
+        witnesses = [Witness(mode) for mode in modes]
+        until("the readers are there", lambda: counter("readers") == len(modes))
+        gale = Gale(seconds, roles, calls)
+        if during:
+            during(gale)
+        made = gale.end(check)
+        done, begun = (sum(pair[i] for pair in made.values()) for i in (0, 1))
+        now = counters()
+        check.eq(now["entered"], now["recorded"] + now["missed"], "entered = recorded + missed")
+        check.within(1, now["entered"], begun, "entered")
+        if all_seen:
+            check.within(done, now["entered"], begun, "entered: the callers' own count")
+        if not set(roles) & set("kx"):
+            check.eq(done, begun, "calls that came back")
+        # All that waits is woken: no later call helps.
+        for witness in witnesses:
+            until(f"{witness.mode} has read all", lambda w=witness: w.process.poll() is not None
+                  or w.next() == now["recorded"])
+        last_call()
+        recorded = counter("recorded")
+        check.eq(recorded, now["recorded"] + 1, "recorded, with the last call")
+        all_sums = []
+        # The last one comes when all is over, to what the rings still hold
+        for witness in witnesses + [Witness("fast")]:
+            sums = witness.end(check)
+            check_witness(check, witness, sums, recorded, made, all_seen)
+            all_sums.append((witness.mode, sums))
+        check.eq(counter("readers"), 0, "readers")
+        for mode, sums in all_sums[:-1]:
+            check.eq(sums.get("begin"), 0, f"{mode}: there from the start")
+    return done, now, all_sums
+
+
+def tell(what, done, now, all_sums):
+    print(f"# {what}: {done} calls, {now['missed']} missed, {now['ret_unknown']} ret-unknown")
+    for mode, sums in all_sums:
+        print(f"# {what}: {mode}: " + " ".join(f"{name} {sums.get(name)}" for name in
+                                               ("begin", "read", "lost", "gaps", "moved")))
+
+
+def tell_total():
+    print("# in all: " + ", ".join(f"{number} {what}" for what, number in total.items()))
+
+
+# ---- what else goes on meanwhile ----
+
+@contextlib.contextmanager
+def meanwhile(*doings):
+    """Each in a thread of its own, again and again until the end; what fails is raised there."""
+    over = threading.Event()
+    problems = []
+
+    def again(doing):
+        try:
+            while not over.is_set():
+                doing()
+        except Exception as problem:    # pylint: disable=broad-except
+            problems.append(problem)
+
+    threads = [threading.Thread(target=again, args=(doing,)) for doing in doings]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    if problems:
+        raise problems[0]
+
+
+def killed_reader():
+    """Comes, reads, and is killed in the middle of it."""
+    command = random.choice([[HERE + "/witness", random.choice(["fast", "poll", "tiny"]),
+                              "/dev/shm/killed"],
+                             ["cat", DEVICE], [READER, "-o", "json"]])
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        time.sleep(random.uniform(0.05, 0.4))
+        process.send_signal(signal.SIGKILL)
+    total["killed readers"] += 1
+
+
+def cpu_off_and_on():
+    """All but the first, which cannot be switched off."""
+    path = f"/sys/devices/system/cpu/cpu{random.randrange(1, CPUS)}/online"
+    put(path, "0")
+    time.sleep(random.uniform(0, 0.3))
+    put(path, "1")
+    time.sleep(random.uniform(0, 0.3))
+    total["CPUs off and on"] += 1
+
+
+# ---- memory ----
+
+def slabs():
+    """{cache: KiB in use}"""
+    with open("/proc/slabinfo") as file:
+        lines = [line.split() for line in file][2:]
+    return {words[0]: int(words[1]) * int(words[3]) // 1024 for words in lines}
+
+
+def memory():
+    settle()
+    time.sleep(2)       # namespaces are freed later
+    free, *taken = settle()
+    return free, taken, slabs()
+
+
+def check_memory(check, before, after, allowed):
+    """KiB more in use than before. What is free depends on the page cache, too."""
+    check(before[0] - after[0] < 4000, f"free: {before[0]} KiB, then {after[0]}")
+    for name, old, new in zip(("SUnreclaim", "Percpu", "VmallocUsed"), before[1], after[1]):
+        check(new - old < allowed, f"{name}: {old} KiB, then {new}")
+    for name, old in before[2].items():
+        new = after[2].get(name, 0)
+        check(new - old < allowed, f"slab {name}: {old} KiB, then {new}")
