@@ -54,6 +54,10 @@ class Gale:
     def stop(self):
         self.process.terminate()
 
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
     def end(self, check):
         """{role: (calls that came back, calls that were begun)}"""
         out, err = self.process.communicate()
@@ -80,7 +84,8 @@ class Witness:
         self.file.truncate(24)
         self.feeder = None
         if mode in PIPES:
-            self.feeder = subprocess.Popen(PIPES[mode], stdout=subprocess.PIPE)
+            self.feeder = subprocess.Popen(PIPES[mode], stdout=subprocess.PIPE,
+                                           stderr=subprocess.DEVNULL)
         self.process = subprocess.Popen(
             [HERE + "/witness", "lines" if self.feeder else mode, self.file.name],
             stdin=self.feeder.stdout if self.feeder else subprocess.DEVNULL,
@@ -88,6 +93,12 @@ class Witness:
         if self.feeder:
             self.feeder.stdout.close()
         self.progress = mmap.mmap(self.file.fileno(), 24)
+
+    def close(self):
+        for process in (self.process, self.feeder):
+            if process:
+                process.kill()
+                process.wait()
 
     def next(self):
         """How far it has come: the sum of the next numbers of all CPUs"""
@@ -101,9 +112,7 @@ class Witness:
             self.process.kill()
             out, err = self.process.communicate()
             check(False, f"{self.mode}: the last call never came")
-        if self.feeder:
-            self.feeder.kill()
-            self.feeder.wait()
+        self.close()
         self.file.close()
         check(not self.process.returncode, f"{self.mode}: status {self.process.returncode}: {err}")
         sums = {name: int(value) for name, value in (word.split("=") for word in out.split())}
@@ -136,10 +145,12 @@ def check_witness(check, witness, sums, recorded, made, all_seen):
 
 def storm(check, seconds, roles, modes, during=None, *, calls=0, all_seen=True, ring=RING):
     """A storm, and all that must be so afterwards; returns the callers' and the module's count."""
-    with module(ring_records=ring):
-        witnesses = [Witness(mode) for mode in modes]
+    with module(ring_records=ring), contextlib.ExitStack() as stack:
+        def begin(what):
+            return stack.enter_context(contextlib.closing(what))
+        witnesses = [begin(Witness(mode)) for mode in modes]
         until("the readers are there", lambda: counter("readers") == len(modes))
-        gale = Gale(seconds, roles, calls)
+        gale = begin(Gale(seconds, roles, calls))
         if during:
             during(gale)
         made = gale.end(check)
@@ -160,7 +171,7 @@ def storm(check, seconds, roles, modes, during=None, *, calls=0, all_seen=True, 
         check.eq(recorded, now["recorded"] + 1, "recorded, with the last call")
         all_sums = []
         # The last one comes when all is over, to what the rings still hold
-        for witness in witnesses + [Witness("fast")]:
+        for witness in witnesses + [begin(Witness("fast"))]:
             sums = witness.end(check)
             check_witness(check, witness, sums, recorded, made, all_seen)
             all_sums.append((witness.mode, sums))

@@ -13,7 +13,7 @@ from lib import case, run_cases, unload
 from stormlib import (CROWD, EIGHT, MORTALS, check_memory, cpu_off_and_on, glances,
                       killed_reader, meanwhile, memory, storm, tell, tell_total, total)
 
-SECONDS = max(2, int(os.environ.get("SETNSMON_STORM_SECONDS", 20)) // 5)
+SECONDS = max(2, int(os.environ.get("SETNSMON_STORM_SECONDS", 20)) // 6)
 
 before = None
 
@@ -56,6 +56,12 @@ def eight(check):
     tell("eight readers", *result)
     slow = dict(result[2])["slow"]
     check(slow.get("lost"), "the slow reader lost nothing: this proves little")
+
+
+@case("the smallest rings: readers that are overtaken in the midst of a record")
+def smallest(check):
+    tell("smallest rings", *storm(check, SECONDS, CROWD + MORTALS, ("fast", "tiny", "spin"),
+                                  ring=16))
 
 
 @case("CPUs go off line and on line with callers on them")

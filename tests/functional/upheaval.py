@@ -98,8 +98,8 @@ def others(check):
 
 def turn(check, number):
     """In, a reader, and out while calls are under way."""
-    with module(ring_records=RINGS[number % len(RINGS)], maxactive=number % 3):
-        witness = Witness("fast")
+    with module(ring_records=RINGS[number % len(RINGS)], maxactive=number % 3), \
+            contextlib.closing(Witness("fast")) as witness:
         until("there are calls", lambda: counter("recorded") > 100)
         while witness.process.poll() is None:
             last_call()     # again, for it may be overwritten
@@ -114,14 +114,14 @@ def turn(check, number):
 
 @case("the module is unloaded and loaded again with calls in flight")
 def reloaded(check):
-    gale = Gale(100 * SECONDS, FEW)
-    end = time.monotonic() + SECONDS
-    number = 0
-    while time.monotonic() < end or number < 5:
-        turn(check, number)
-        number += 1
-    gale.stop()
-    gale.end(check)
+    with contextlib.closing(Gale(100 * SECONDS, FEW)) as gale:
+        end = time.monotonic() + SECONDS
+        number = 0
+        while time.monotonic() < end or number < 5:
+            turn(check, number)
+            number += 1
+        gale.stop()
+        gale.end(check)
 
 
 @case("memory is back to where it was")
