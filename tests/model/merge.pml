@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Two rings, each with its writer, and the merge of module/recorder.c: a horizon, a look at each ring once it is
- * settled, then the least stamp of those within the horizon. What comes out is in the order of time, and is all there
- * is but what was counted as lost. (With two rings the heap is the lesser of two.) The first writer writes COUNT
- * records, the second one.
+ * settled or the record that was under way is there, then the least stamp of those before the horizon. What comes out
+ * is in the order of time, and is all there is but what was counted as lost. (With two rings the heap is the lesser of
+ * two.) The first writer writes COUNT records, the second one.
+ *
+ * LANES: the two rings are those of one CPU instead. Its writer writes a record into the first and then one into the
+ * second, perhaps at the same time of the clock; they come out in this order.
  */
 #ifndef RECORDS
 #define RECORDS 1
@@ -13,6 +16,11 @@
 #endif
 #ifndef TICKS
 #define TICKS 1
+#endif
+#ifdef LANES
+#define WRITERS 1
+#else
+#define WRITERS 2
 #endif
 #define COUNT_OF(r) (r == 0 -> COUNT : 1)
 #define RINGS 2
@@ -30,20 +38,28 @@
 
 byte done;
 
-active [2] proctype writer()
+inline write(r, n)
+{
+	ring_begin(me, r, n);
+	clock(me, stamp);
+	ring_word(me, r, n, 0, stamp);
+	ring_commit(me, r, n);
+	stamp = 0
+}
+
+active [WRITERS] proctype writer()
 {
 	byte n, stamp, me = _pid - 1;	/* 0 is the ticker */
 
+#ifdef LANES
+	write(0, n);
+	write(1, n);
+#else
 	do
-	:: n < COUNT_OF(me) ->
-		ring_begin(me, me, n);
-		clock(me, stamp);
-		ring_word(me, me, n, 0, stamp);
-		ring_commit(me, me, n);
-		stamp = 0;
-		n++
+	:: n < COUNT_OF(me) -> write(me, n); n++
 	:: else -> break
 	od;
+#endif
 	done++
 }
 
@@ -69,11 +85,17 @@ inline lane_look(r)
 
 inline look_when_settled(r)
 {
+	ring_end(READER, r, begun_end);
 	do
-	:: !settled -> ring_settled(READER, r, settled)
+	:: !settled ->
+		ring_settled(READER, r, settled);
+		ring_end(READER, r, end_now);
+		settled = settled || end_now > begun_end
 	:: else -> break
 	od;
 	settled = false;
+	begun_end = 0;
+	end_now = 0;
 	lane_look(r)
 }
 
@@ -89,7 +111,11 @@ inline survey()
 	look_when_settled(1)
 }
 
+#ifdef CLOSED_HORIZON
 #define within(r) (in[r] && stamp[r] <= horizon)
+#else
+#define within(r) (in[r] && stamp[r] < horizon)
+#endif
 
 /* cursor_take() */
 inline take(r)
@@ -100,6 +126,9 @@ inline take(r)
 		:: result == READ ->
 			assert(w[0] == stamp[r]);
 			assert(w[0] >= latest);
+#ifdef LANES
+			assert(r == 1 || next[1] == 0);
+#endif
 			latest = w[0];
 			next[r]++;
 			had++
@@ -115,13 +144,13 @@ inline take(r)
 
 active proctype reader()
 {
-	byte next[2], stamp[2], horizon, latest, had, lost, end, state, i, w[WORDS];
+	byte next[2], stamp[2], horizon, latest, had, lost, end, state, i, w[WORDS], begun_end, end_now;
 	bool in[2], settled, last;
 	mtype result;
 
 	do
 	:: within(0) && (!in[1] || stamp[0] <= stamp[1]) -> take(0)
-	:: within(1) && (!in[0] || stamp[1] <= stamp[0]) -> take(1)
+	:: within(1) && (!in[0] || stamp[1] < stamp[0]) -> take(1)
 	:: else ->
 		if
 		:: last -> break
@@ -131,7 +160,11 @@ active proctype reader()
 			join_thread(READER, 1);
 			last = true
 		fi;
-		survey()
+		survey();
+		if
+		:: last -> horizon = 255	/* time goes on */
+		:: else
+		fi
 	od;
 	assert(next[0] == COUNT && next[1] == 1 && had == COUNT + 1)
 }
