@@ -35,7 +35,8 @@ static size_t read_file(const char *root, const char *path, char *text, size_t s
 
 enum signing signing_demanded(const char *root)
 {
-	char enforce[8], lockdown[64], boot[SECURE_BOOT_LEN + 1];
+	char enforce[8], lockdown[64];
+	char boot[SECURE_BOOT_LEN + 2]; /* so that a longer one is not taken for it */
 	bool enforced, secure_boot, locked;
 
 	read_file(root, SIG_ENFORCE, enforce, sizeof(enforce));

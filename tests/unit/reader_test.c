@@ -903,6 +903,8 @@ static void batches_of_other_sizes(void)
 
 /* ---- what the kernel demands of signatures ---- */
 
+static size_t secure_boot_len = 5;
+
 /* Files of a kernel that never was: NULL where there is none */
 static enum signing demanded(const char *enforce, const char *lockdown, const char *secure_boot)
 {
@@ -914,7 +916,7 @@ static enum signing demanded(const char *enforce, const char *lockdown, const ch
 	} files[] = {
 		{ "module/module/parameters/sig_enforce", enforce, 2 },
 		{ "kernel/security/lockdown", lockdown, lockdown ? strlen(lockdown) : 0 },
-		{ efi, secure_boot, 5 },
+		{ efi, secure_boot, secure_boot_len },
 	};
 	char root[] = "/tmp/setnsmon-signing.XXXXXX", command[512];
 	enum signing result;
@@ -966,6 +968,17 @@ static void signed_modules_are_demanded(void)
 	EQ(demanded("N\n", "none integrity [confidentiality]\n", EFI_OFF), SIGNING_LOCKDOWN);
 }
 
+/* Whatever is in there is not what is expected. */
+static void secure_boot_of_another_length_is_none(void)
+{
+	secure_boot_len = 6;
+	EQ(demanded("N\n", NULL, "\6\0\0\0\1\0"), SIGNING_OPTIONAL);
+	EQ(demanded("Y\n", NULL, "\6\0\0\0\1\0"), SIGNING_ENFORCED);
+	secure_boot_len = 4;
+	EQ(demanded("N\n", NULL, "\1\1\1\1"), SIGNING_OPTIONAL);
+	secure_boot_len = 5;
+}
+
 static const struct tap_case cases[] = {
 #define CASE(name) { #name, name }
 	CASE(json_of_a_full_record),
@@ -997,6 +1010,7 @@ static const struct tap_case cases[] = {
 	CASE(batches_of_other_sizes),
 	CASE(unsigned_modules_are_welcome),
 	CASE(signed_modules_are_demanded),
+	CASE(secure_boot_of_another_length_is_none),
 };
 
 int main(void)
