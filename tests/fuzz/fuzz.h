@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the fuzz targets share. Each is a program by libFuzzer: it is given bytes, lets
+ * the reader do something with them, and judges what comes of it by other means than
+ * the reader's own. What must be so is REQUIREd.
+ */
+#ifndef SETNSMON_TESTS_FUZZ_H
+#define SETNSMON_TESTS_FUZZ_H
+
+#include "portable.h"
+#include <linux/setnsmon.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+#define REQUIRE(cond, ...)								\
+	do {										\
+		if (!(cond)) {								\
+			fprintf(stderr, "%s:%d: required: %s: ", __FILE__, __LINE__, #cond); \
+			fprintf(stderr, __VA_ARGS__);					\
+			fputc('\n', stderr);						\
+			abort();							\
+		}									\
+	} while (0)
+
+/* The bytes that are left. */
+struct input {
+	const u8 *data;
+	size_t size;
+};
+
+/* So many of them, zeros where there are no more. */
+static inline void take_bytes(struct input *in, void *to, size_t size)
+{
+	size_t have = size < in->size ? size : in->size;
+
+	memset(to, 0, size);
+	if (have)
+		memcpy(to, in->data, have);
+	in->data += have;
+	in->size -= have;
+}
+
+static inline u8 take_u8(struct input *in)
+{
+	u8 value;
+
+	take_bytes(in, &value, sizeof(value));
+	return value;
+}
+
+static inline u32 take_u32(struct input *in)
+{
+	u32 value;
+
+	take_bytes(in, &value, sizeof(value));
+	return value;
+}
+
+static inline struct setnsmon_record take_record(struct input *in)
+{
+	struct setnsmon_record rec;
+
+	take_bytes(in, &rec, sizeof(rec));
+	return rec;
+}
+
+/* A copy of just this size, so that a step beyond its end is seen. */
+static inline void *copy_of(const void *data, size_t size)
+{
+	void *copy = malloc(size ? size : 1);
+
+	REQUIRE(copy, "memory");
+	if (size)
+		memcpy(copy, data, size);
+	return copy;
+}
+
+#endif /* SETNSMON_TESTS_FUZZ_H */

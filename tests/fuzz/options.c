@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A count is a decimal number from 1 to 2^64 - 1 and nothing else; a choice is one of
+ * its names. options.c is given these in the place of argp_error() and exit().
+ */
+#include "options.h"
+#include "fuzz.h"
+#include <setjmp.h>
+#include <stdarg.h>
+
+static jmp_buf refused;
+static char message[1 << 13];
+
+void fuzz_argp_error(const struct argp_state *state, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void fuzz_exit(int status) __attribute__((noreturn));
+
+void fuzz_argp_error(const struct argp_state *state, const char *format, ...)
+{
+	va_list args;
+
+	(void)state;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+}
+
+void fuzz_exit(int status)
+{
+	REQUIRE(status, "it ends well");
+	longjmp(refused, 1);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return 0;
+}
+
+/* 0 if it is none */
+static u64 number_in(const char *text)
+{
+	unsigned __int128 value = 0;
+
+	if (!*text)
+		return 0;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return 0;
+		value = value * 10 + (*text - '0');
+		if (value > UINT64_MAX)
+			return 0;
+	}
+	return value;
+}
+
+static void check_count(const char *text)
+{
+	u64 want = number_in(text);
+
+	if (setjmp(refused)) {
+		REQUIRE(!want, "'%s' was refused", text);
+		REQUIRE(strstr(message, "COUNT"), "said: %s", message);
+		return;
+	}
+	u64 got = option_count(NULL, "COUNT", text);
+
+	REQUIRE(want && got == want, "'%s' is %llu", text, (unsigned long long)got);
+}
+
+static const char *const names[] = { "table", "json", "logfmt", NULL };
+
+static void check_choice(const char *text)
+{
+	unsigned int want = 0;
+
+	while (names[want] && strcmp(names[want], text))
+		want++;
+	if (setjmp(refused)) {
+		REQUIRE(!names[want], "'%s' was refused", text);
+		REQUIRE(strstr(message, "it is one of table, json, logfmt"), "said: %s", message);
+		return;
+	}
+	REQUIRE(option_choice(NULL, "FORMAT", names, text) == want && names[want], "'%s' was taken",
+		text);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	if (size > 4096)
+		size = 4096;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	check_count(text);
+	check_choice(text);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whatever the records and the users' names are, a table sends nothing to a terminal
+ * but printable text, ends of lines, and colours if they are wanted.
+ */
+#define _GNU_SOURCE
+#include "table.h"
+#include "passwd.h"
+#include "unicode.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	setenv("TZ", "UTC0", 1);
+	unicode_begin();
+	return 0;
+}
+
+/* Takes the colours out: SGR sequences alone, each of them switched off in its line. */
+static size_t without_colours(char *line, size_t len)
+{
+	size_t at, kept = 0, n;
+	bool on = false;
+
+	for (at = 0; at < len; at++) {
+		if (line[at] != '\033') {
+			line[kept++] = line[at];
+			continue;
+		}
+		n = strspn(&line[at + 1], "[0123456789;");
+		REQUIRE(line[at + 1] == '[' && line[at + 1 + n] == 'm', "no colour");
+		on = n != 2 || line[at + 2] != '0';
+		at += 1 + n;
+	}
+	REQUIRE(!on, "a colour is left on");
+	return kept;
+}
+
+/* How many lines */
+static unsigned int check_text(char *text, const struct table *table)
+{
+	unsigned int lines = 0;
+	char *line, *end;
+	size_t len;
+
+	for (line = text; *line; line = end + 1, lines++) {
+		end = strchr(line, '\n');
+		REQUIRE(end, "no end");
+		*end = '\0';
+		len = end - line;
+		if (table->color)
+			len = without_colours(line, len);
+		shown_width(line, len, table->utf8);
+	}
+	return lines;
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct input in = { data, size };
+	u8 options = take_u8(&in);
+	unsigned int records = 0, known = 0, lines;
+	struct table table;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	table_begin(&table, out, options & 1);
+	table.utf8 = options & 2;
+	table.width = options & 4 ? 80 : options & 8 ? take_u8(&in) : TABLE_WIDE;
+	table.height = options & 16 ? 10 : 0;
+	passwd_names.size = in.size < 128 ? in.size : 128;
+	passwd_names.data = in.data;
+	in.data += passwd_names.size;
+	in.size -= passwd_names.size;
+	do {
+		struct setnsmon_record one = take_record(&in), *rec = copy_of(&one, sizeof(one));
+
+		table_record(&table, rec);
+		records++;
+		known += rec->type == SETNSMON_RECORD_SETNS || rec->type == SETNSMON_RECORD_LOST;
+		free(rec);
+	} while (in.size);
+	fclose(out);
+	REQUIRE(strlen(text) == len, "a NUL");
+	lines = check_text(text, &table);
+	/* A line each, dates between them, and a title now and then */
+	REQUIRE(lines >= known + 1 && lines <= 1 + 2 * known + (2 * known) / 9 + 1, "%u lines of %u",
+		lines, known);
+	free(text);
+	return 0;
+}
