@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a module that is loaded, or was, is to be known by."""
+
+import os
+
+from lib import DEVICE, SYSFS, kernel_log
+
+
+def kprobes():
+    with open("/sys/kernel/debug/kprobes/list") as file:
+        return [line.split() for line in file if "setns" in line]
+
+
+def traces():
+    """Everything that would be left behind."""
+    left = [path for path in (DEVICE, SYSFS, "/sys/module/setnsmon") if os.path.lexists(path)]
+    left += [" ".join(words) for words in kprobes()]
+    with open("/proc/misc") as misc:
+        left += [line.strip() for line in misc if "setnsmon" in line]
+    with open("/proc/kallsyms") as symbols:
+        left += [line.strip() for line in symbols if "[setnsmon]" in line]
+    return left
+
+
+def new_log(function):
+    """What the kernel logged while function ran, and what that returned."""
+    before = len(kernel_log())
+    result = function()
+    return [line for line in kernel_log()[before:] if "setnsmon" in line], result
