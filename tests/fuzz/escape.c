@@ -4,14 +4,6 @@
 #include "escape.h"
 #include "unicode.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	unicode_begin();
-	return 0;
-}
-
 /* Back to the bytes that this unit stands for. */
 static unsigned int unescaped(const struct escape_unit *unit, u8 *bytes)
 {

@@ -78,4 +78,19 @@ static inline void *copy_of(const void *data, size_t size)
 	return copy;
 }
 
+static inline bool is_known(const struct setnsmon_record *rec)
+{
+	return rec->type == SETNSMON_RECORD_SETNS || rec->type == SETNSMON_RECORD_LOST;
+}
+
+/* Printable ASCII, and a newline at its end */
+static inline void require_one_line(const char *line, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len - 1; i++)
+		REQUIRE(line[i] >= 0x20 && line[i] < 0x7f, "byte %#x", line[i]);
+	REQUIRE(line[len - 1] == '\n', "no end");
+}
+
 #endif /* SETNSMON_TESTS_FUZZ_H */

@@ -99,19 +99,16 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct setnsmon_record *rec;
 	struct json_object *object;
 	const char *line = NULL;
-	size_t len, i;
+	size_t len;
 
 	do {
 		struct setnsmon_record one = take_record(&in);
 
 		rec = copy_of(&one, sizeof(one));
 		len = json_line(json, rec, &line);
-		REQUIRE(!len == (rec->type != SETNSMON_RECORD_SETNS &&
-				 rec->type != SETNSMON_RECORD_LOST), "type %u", rec->type);
+		REQUIRE(!len == !is_known(rec), "type %u", rec->type);
 		if (len) {
-			for (i = 0; i < len - 1; i++)
-				REQUIRE(line[i] >= 0x20 && line[i] < 0x7f, "byte %#x", line[i]);
-			REQUIRE(line[len - 1] == '\n', "no end");
+			require_one_line(line, len);
 			object = parsed(line, len - 1);
 			check_values(object, rec);
 			if (rec->type == SETNSMON_RECORD_SETNS)

@@ -31,13 +31,6 @@ void fuzz_exit(int status)
 	longjmp(refused, 1);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
-
 /* 0 if it is none */
 static u64 number_in(const char *text)
 {

@@ -53,13 +53,6 @@ ssize_t fuzz_read(int fd, void *buf, size_t size)
 	return len;
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
-
 /* Up to its first NUL, as much of it as is of interest: "" if it is not there */
 static void text_of(unsigned int file, char *text, size_t size)
 {

@@ -84,13 +84,6 @@ void fuzz_warn(const char *format, ...)
 	va_end(args);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
-
 static void check_batch(const struct source *source, enum source_read result)
 {
 	unsigned int size = info.record_size, i;

@@ -118,13 +118,6 @@ static void check_line(const struct setnsmon_record *rec, const char *line, size
 			    strnlen((const char *)rec->setns.comm, SETNSMON_COMM_LEN));
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
-
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input in = { data, size };
@@ -132,14 +125,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	do {
 		struct setnsmon_record one = take_record(&in), *rec = copy_of(&one, sizeof(one));
 		char *line = malloc(SETNSMON_LINE_MAX);
-		size_t len = text_line(line, rec), i;
+		size_t len = text_line(line, rec);
 
-		REQUIRE(!len == (rec->type != SETNSMON_RECORD_SETNS &&
-				 rec->type != SETNSMON_RECORD_LOST), "type %u", rec->type);
+		REQUIRE(!len == !is_known(rec), "type %u", rec->type);
 		if (len) {
-			for (i = 0; i < len - 1; i++)
-				REQUIRE(line[i] >= 0x20 && line[i] < 0x7f, "byte %#x", line[i]);
-			REQUIRE(line[len - 1] == '\n', "no end");
+			require_one_line(line, len);
 			check_line(rec, line, len - 1);
 		}
 		free(line);

@@ -11,11 +11,15 @@
 
 static iconv_t to_utf32;
 
-static inline void unicode_begin(void)
+int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	(void)argc;
+	(void)argv;
+	setenv("TZ", "UTC0", 1);
 	REQUIRE(setlocale(LC_CTYPE, "C.UTF-8"), "there is no locale C.UTF-8");
 	to_utf32 = iconv_open("UTF-32LE", "UTF-8");
 	REQUIRE(to_utf32 != (iconv_t)-1, "iconv knows no UTF-32LE");
+	return 0;
 }
 
 /* The first character of these bytes, and how many it takes; 0 if they begin with none. */

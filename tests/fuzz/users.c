@@ -3,13 +3,6 @@
 #include "users.h"
 #include "passwd.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
-
 /* What the database would say now, without asking it. */
 static void expected(char *want, u32 uid)
 {

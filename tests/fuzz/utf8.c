@@ -4,14 +4,6 @@
 #include "unicode.h"
 #include "utf8.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	unicode_begin();
-	return 0;
-}
-
 /* What the text must become, a character at a time. */
 static size_t repaired(char *text, const u8 *s, size_t len)
 {
