@@ -74,7 +74,7 @@ def add_refusals(parameter):
     name = parameter.encode()
     reason = f"invalid for parameter `{parameter}'"
 
-    @case(f"{parameter}: what is no number, negative or empty is refused, with the reason in the log")
+    @case(f"{parameter}: what is no number, negative or empty is refused, and the log says so")
     def no_numbers(check):
         refused(check, [(name + b"=" + value, reason) for value in NO_NUMBERS] + [(name, reason)])
 

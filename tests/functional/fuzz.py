@@ -16,7 +16,8 @@ SEED = int(os.environ.get("SETNSMON_FUZZ_SEED") or int.from_bytes(os.urandom(4),
 
 # What, how many threads, records in a ring: small ones are overrun all the time
 RUNS = [("one thread, to be replayed", "fuzz", 1, 64), ("four threads", "fuzz", 4, 1024),
-        ("four threads, 32 bit", "fuzz32", 4, 256), ("sixteen threads, small rings", "fuzz", 16, 16)]
+        ("four threads, 32 bit", "fuzz32", 4, 256),
+        ("sixteen threads, small rings", "fuzz", 16, 16)]
 
 
 def add_run(what, program, threads, ring_records):
