@@ -13,37 +13,16 @@ import subprocess
 import tempfile
 import time
 
-from lib import (ACTOR, DEVICE, HERE, READER, Actor, Skip, _cases, act, case, counter, counters,
-                 cpus, device_lines, flatten, module, parse_line, read_all, read_json, run,
-                 run_cases, unload)
+from lib import (ACTOR, DEVICE, READER, Actor, Skip, act, case, counter, cpus, device_lines,
+                 flatten, module, parse_line, read_all, read_json, run, run_cases, unload)
+from programs import add_program
 
 IOC_FORMAT, IOC_COUNTERS = 0x4004df01, 0x8030df02
 RECORD = 360
 
 
-def add_abi_cases(program):
-    """The TAP of a program becomes cases here."""
-    with module(ring_records=256):
-        done = run(f"{HERE}/{program}", os.cpu_count(), 256)
-        counts = counters()
-    lines = done.stdout.splitlines()
-    results = [i for i, line in enumerate(lines) if line.startswith(("ok ", "not ok "))]
-    for start, end in zip(results, results[1:] + [len(lines)]):
-        def result(check, text=lines[start:end]):
-            check(text[0].startswith("ok "), "\n".join(line.lstrip("# ") for line in text[1:]))
-        _cases.append((f"{program}: {lines[start].split(' - ', 1)[1]}", result))
-
-    def kept(check):
-        check.eq(lines[0] if lines else done.stderr, f"1..{len(results)}", "plan")
-        check.eq(done.returncode in (0, 1), True, f"status {done.returncode}")
-        check(len(results) > 30, "few cases")
-        check.eq(counts["entered"], counts["recorded"] + counts["missed"], "entered")
-        check.eq(counts["readers"], 0, "readers")
-    _cases.append((f"{program}: ran to its end", kept))
-
-
 for each in ("device_abi", "device_abi32"):
-    add_abi_cases(each)
+    add_program(each, os.cpu_count(), 256, least=30, ring_records=256)
 
 
 def calls(count, *, fd=1000, cpu=None):

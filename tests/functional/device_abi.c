@@ -5,152 +5,20 @@
  *
  *	device_abi CPUS RING-RECORDS
  *
- * Nobody else may call setns(2) meanwhile. The calls made here name a file
- * descriptor that is not open, MARK + n, so that each record can be told.
+ * Nobody else may call setns(2) meanwhile: see reading.h.
  */
 #define _GNU_SOURCE
-#include <linux/setnsmon.h>
+#include "reading.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "tap.h"
-
-#define MARK	100000
 
 static unsigned int cpus, ring_records;
-static int mark;
-
-static void event(void)
-{
-	syscall(SYS_setns, MARK + mark++, 0);
-}
-
-/* read(2) itself: the C library's declaration knows what a buffer must be. */
-static long take(int fd, void *buf, size_t size)
-{
-	return syscall(SYS_read, fd, buf, size);
-}
-
-static void events(int count)
-{
-	while (count--)
-		event();
-}
-
-/* Opened at the end: only what comes from now on. */
-static int fresh(int flags)
-{
-	int fd = open(SETNSMON_DEVICE, O_RDONLY | flags);
-
-	if (fd < 0 || lseek(fd, 0, SEEK_END))
-		FAIL("open: errno %d", errno);
-	return fd;
-}
-
-static int binary(int flags)
-{
-	int fd = fresh(flags);
-	uint32_t format = SETNSMON_FORMAT_BINARY;
-
-	EQ(ioctl(fd, SETNSMON_IOC_FORMAT, &format), 0);
-	return fd;
-}
-
-#define FAILS(call, error)						\
-	do {								\
-		errno = 0;						\
-		long ret_ = (call);					\
-		if (ret_ != -1 || errno != (error))			\
-			FAIL("%s: %ld, errno %d, expected -1, %s", #call, ret_, errno, #error); \
-	} while (0)
-
-/* The next record is of the call with this mark. */
-static void expect_record(int fd, int which)
-{
-	struct setnsmon_record rec;
-
-	memset(&rec, 0xee, sizeof(rec));
-	EQ(take(fd, &rec, sizeof(rec)), sizeof(rec));
-	EQ(rec.type, SETNSMON_RECORD_SETNS);
-	EQ(rec.size, sizeof(rec));
-	EQ(rec.setns.fd, MARK + which);
-	EQ(rec.setns.ret, -EBADF);
-	EQ(rec.setns.tid, syscall(SYS_gettid));
-}
-
-static void expect_line(int fd, int which)
-{
-	char line[SETNSMON_LINE_MAX + 1], text[64];
-	ssize_t len = take(fd, line, SETNSMON_LINE_MAX);
-
-	if (len <= 0) {
-		FAIL("no line: %zd, errno %d", len, errno);
-		return;
-	}
-	line[len] = '\0';
-	snprintf(text, sizeof(text), " fd=%d fd_kind=none ", MARK + which);
-	if (!strstr(line, text))
-		FAIL("no \"%s\" in %s", text, line);
-	if (line[len - 1] != '\n')
-		FAIL("no newline at the end");
-}
-
-static void expect_drained(int fd)
-{
-	char buf[SETNSMON_LINE_MAX];
-
-	FAILS(take(fd, buf, sizeof(buf)), EAGAIN);
-}
-
-/* A page, and behind it one that may not be touched. */
-static char *page_before_hole(void)
-{
-	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED || mprotect(p + 4096, 4096, PROT_NONE))
-		abort();
-	return p;
-}
-
-static void child_event_after_ms(int ms)
-{
-	if (fork())
-		return;
-	usleep(ms * 1000);
-	event();
-	_exit(0);
-}
-
-static void reap(void)
-{
-	while (wait(NULL) > 0)
-		;
-	mark++;			/* the child's */
-}
-
-static long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000L + ts.tv_nsec / 1000000;
-}
 
 /* ---- ioctl ---- */
 

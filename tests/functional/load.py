@@ -8,33 +8,11 @@ import os
 import re
 import stat
 
-from lib import (ACTOR, DEVICE, MODULE, SYSFS, act, case, counters, kernel_log, kprobes_off, load,
-                 loaded, module, must, run, run_cases, unload)
+from lib import (ACTOR, DEVICE, MODULE, SYSFS, act, case, counters, kprobes_off, load, loaded,
+                 module, must, run, run_cases, unload)
+from traces import kprobes, new_log, traces
 
 SYMBOLS = ["__x64_sys_setns", "__ia32_sys_setns"]
-
-
-def kprobes():
-    with open("/sys/kernel/debug/kprobes/list") as file:
-        return [line.split() for line in file if "setns" in line]
-
-
-def traces():
-    """Everything that would be left behind."""
-    left = [path for path in (DEVICE, SYSFS, "/sys/module/setnsmon") if os.path.lexists(path)]
-    left += [" ".join(words) for words in kprobes()]
-    with open("/proc/misc") as misc:
-        left += [line.strip() for line in misc if "setnsmon" in line]
-    with open("/proc/kallsyms") as symbols:
-        left += [line.strip() for line in symbols if "[setnsmon]" in line]
-    return left
-
-
-def new_log(function):
-    """What the kernel logged while function ran, and what that returned."""
-    before = len(kernel_log())
-    result = function()
-    return [line for line in kernel_log()[before:] if "setnsmon" in line], result
 
 
 @case("modinfo tells the version, the licence and both parameters")
