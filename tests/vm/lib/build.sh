@@ -2,7 +2,7 @@
 # Building in the chroot of a kernel, from a copy of the tree, so that the tree itself stays as it is.
 #
 #   build/tree/KERNEL   the copy; /src in the chroot
-#   build/vm/KERNEL     what a guest gets: setnsmon.ko, setnsmon, functional/, demo/
+#   build/vm/KERNEL     what a guest gets: setnsmon.ko, setnsmon, functional/, demo/; debug/ on a kernel from source
 
 tree_copy()
 {
@@ -132,11 +132,13 @@ cmd_build()
 		esac
 	done
 	shift $((OPTIND - 1))
+	kernel_load "$kernel"
+	# What is planted there only such a kernel finds
+	from_source "$K_IMAGE" && parts+=(debug)
 	for part in "$@"; do
 		[[ " ${parts[*]} " == *" $part "* ]] || usage_error "build: no part '$part'; there are: ${parts[*]}"
 	done
 	(($#)) || set -- "${parts[@]}"
-	kernel_load "$kernel"
 	need_kernel
 	_build_lock
 	step "building for $K_NAME ($(<"$(kernel_dir)/release"))" _build_logged "$@"

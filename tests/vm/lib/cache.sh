@@ -6,6 +6,7 @@
 #   tools-SUITE     build chroot of the suite, without any kernel
 #   guest-SUITE     guest root of the suite, without any kernel
 #   kernel-NAME     chroot/ = tools + headers; root.img = guest + modules; vmlinux, vmlinuz, initramfs.gz, release
+#                   (from source: see source.sh)
 #   check-NAME      chroot/ = kernel-NAME's + the checkers
 #   system-NAME     root.img = a whole Debian with systemd, and the packages it may install; see system.sh
 #   debs-SUITE      every package ever downloaded for the suite, shared by the pieces above
@@ -25,6 +26,21 @@ _hash()
 kernel_names()
 {
 	sed -E '/^[[:space:]]*(#|$)/d; s/[[:space:]].*//' "$VM_DIR/kernels"
+}
+
+# Those that Debian ships, and people run
+debian_kernel_names()
+{
+	sed -E '/linux-source-/d; /^[[:space:]]*(#|$)/d; s/[[:space:]].*//' "$VM_DIR/kernels"
+}
+
+cmd_kernels()
+{
+	case ${1:-} in
+	'') kernel_names ;;
+	-d) debian_kernel_names ;;
+	*) usage_error "kernels: $1 is unknown" ;;
+	esac
 }
 
 # kernel_load NAME: sets K_NAME K_SUITE K_FROM K_IMAGE K_HEADERS
@@ -57,6 +73,10 @@ guest_dir()
 
 kernel_dir()
 {
+	if from_source "$K_IMAGE"; then
+		source_kernel_dir
+		return
+	fi
 	printf '%s/kernel-%s-%s\n' "$CACHE" "$K_NAME" "$({
 		printf '%s\n' "$(tools_dir)" "$(guest_dir)" "$K_FROM" "$K_IMAGE" "$K_HEADERS"
 		declare -f _make_kernel _kernel_headers _kernel_image _initramfs _root_image _extract_vmlinux
@@ -341,7 +361,11 @@ _setup()
 	_setup_lock
 	_piece "build chroot of $K_SUITE" "$(tools_dir)" _make_tools
 	_piece "guest root of $K_SUITE" "$(guest_dir)" _make_guest
-	_piece "kernel $K_NAME: headers, modules, disk image" "$(kernel_dir)" _make_kernel
+	if from_source "$K_IMAGE"; then
+		_piece "kernel $K_NAME, compiled from $K_IMAGE" "$(kernel_dir)" _make_source_kernel
+	else
+		_piece "kernel $K_NAME: headers, modules, disk image" "$(kernel_dir)" _make_kernel
+	fi
 	if [[ $1 == check ]]; then
 		_piece "checkers for $K_NAME" "$(check_dir)" _make_check
 	fi

@@ -13,7 +13,35 @@ readonly COMPLAINTS='WARNING:|BUG:|Oops|Call Trace:|general protection|KASAN|KCS
 'blocked for more than|possible (recursive|circular|irq)|inconsistent lock state|suspicious RCU|'\
 '(rcu|RCU).*(stall|detected)|lockup|unregister_netdevice: waiting|[Uu]nable to handle|'\
 'while atomic|sleeping function|refcount_t:|list_(add|del) corruption|Bad page|Kernel panic|DEBUG_LOCKS|'\
-'scheduling while|stack-protector|stack guard|unexpected return|invalid opcode:|double fault'
+'scheduling while|stack-protector|stack guard|unexpected return|invalid opcode:|double fault|'\
+'ODEBUG:|BUG [^ ]+ \(|[Ss]lab corruption|usercopy:|detected buffer overflow|non-static key|turning off the locking'
+
+# complaints_in: those lines of the log on stdin; the referee gets it by way of the job.
+#
+# A KCSAN kernel finds races in the kernel itself, in every boot. They are left out, report by report: a report is ours
+# if one of its two stacks holds a function of a module, and such a kernel has no modules but those that a test brought.
+# Below the entry of an interrupt or of a fault stands only who was interrupted, which does not count. (The list of
+# functions that KCSAN itself can be given would be too narrow: it knows nothing of a module's calls into the kernel, and
+# would have to be written again after each load.) Whatever else the kernel says in the midst of a report is kept.
+complaints_in()
+{
+	awk '
+		function judge(i) {
+			for (i = 1; i <= lines; i++)
+				if (ours || !own[i])
+					print report[i]
+			lines = ours = deep = 0
+		}
+		{ text = $0; sub(/^\[ *[0-9.]+\] ?/, "", text) }
+		text ~ /^BUG: KCSAN:/ { judge(); within = 1 }
+		!within { print; next }
+		text ~ /^=+$/ { judge(); within = 0; next }
+		text ~ /^[a-z].* to 0x[0-9a-f]+ of [0-9]+ bytes by / { deep = 0 }
+		text ~ /^ *asm_[a-z_0-9]+\+0x/ { deep = 1 }
+		text ~ /^ .*\+0x[0-9a-f]+\/0x[0-9a-f]+ \[[a-z0-9_]+\]$/ && !deep { ours = 1 }
+		{ report[++lines] = $0; own[lines] = text ~ /^(BUG: KCSAN:| .*\+0x[0-9a-f]+\/0x[0-9a-f]+)/ }
+		END { judge() }' | grep -aE "$complaints"
+}
 
 readonly BEGIN_MARK='setnsmon-vm: begin'
 
@@ -41,6 +69,7 @@ _job()
 	local kind=$1 name
 	shift
 	printf 'kind=%q\nbegin_mark=%q\ncomplaints=%q\n' "$kind" "$BEGIN_MARK" "$COMPLAINTS"
+	declare -f complaints_in
 	printf 'argv=('
 	(($#)) && printf ' %q' "$@"
 	printf ' )\n'
@@ -153,7 +182,7 @@ _begun_log()
 # _judge DIR QEMU_STATUS SECONDS: sets STATUS, and says on stderr what is wrong
 _judge()
 {
-	local dir=$1 qemu=$2 key value ended='' complaint=()
+	local dir=$1 qemu=$2 key value ended='' complaint=() complaints=$COMPLAINTS
 	local status=''
 	STATUS=
 	while read -r key value; do
@@ -179,7 +208,7 @@ _judge()
 		STATUS=$EX_DIED
 	else
 		if ((${#complaint[@]} == 0)); then
-			mapfile -t complaint < <(_begun_log "$dir" | grep -aE "$COMPLAINTS")
+			mapfile -t complaint < <(_begun_log "$dir" | complaints_in)
 		fi
 		if ((${#complaint[@]})); then
 			say "FAILED: the kernel complained (the script's own status: $status)"

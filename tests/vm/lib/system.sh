@@ -209,6 +209,7 @@ _system_image()
 need_system()
 {
 	[[ ! -d $(system_dir) ]] || return 0
+	! from_source "$K_IMAGE" || die "system: $K_NAME is no kernel that apt can install"
 	_setup_lock
 	_piece "system with kernel $K_NAME" "$(system_dir)" _make_system
 	exec 9>&-
