@@ -22,7 +22,8 @@ readonly COMPLAINTS='WARNING:|BUG:|Oops|Call Trace:|general protection|KASAN|KCS
 # if one of its two stacks holds a function of a module, and such a kernel has no modules but those that a test brought.
 # Below the entry of an interrupt or of a fault stands only who was interrupted, which does not count. (The list of
 # functions that KCSAN itself can be given would be too narrow: it knows nothing of a module's calls into the kernel, and
-# would have to be written again after each load.) Whatever else the kernel says in the midst of a report is kept.
+# would have to be written again after each load.) Whatever else the kernel says in the midst of a report is kept, and so
+# is a report without an end.
 complaints_in()
 {
 	awk '
@@ -33,14 +34,14 @@ complaints_in()
 			lines = ours = deep = 0
 		}
 		{ text = $0; sub(/^\[ *[0-9.]+\] ?/, "", text) }
-		text ~ /^BUG: KCSAN:/ { judge(); within = 1 }
+		text ~ /^BUG: KCSAN:/ { ours = 1; judge(); within = 1 }
 		!within { print; next }
 		text ~ /^=+$/ { judge(); within = 0; next }
 		text ~ /^[a-z].* to 0x[0-9a-f]+ of [0-9]+ bytes by / { deep = 0 }
 		text ~ /^ *asm_[a-z_0-9]+\+0x/ { deep = 1 }
 		text ~ /^ .*\+0x[0-9a-f]+\/0x[0-9a-f]+ \[[a-z0-9_]+\]$/ && !deep { ours = 1 }
 		{ report[++lines] = $0; own[lines] = text ~ /^(BUG: KCSAN:| .*\+0x[0-9a-f]+\/0x[0-9a-f]+)/ }
-		END { judge() }' | grep -aE "$complaints"
+		END { ours = 1; judge() }' | grep -aE "$complaints"
 }
 
 readonly BEGIN_MARK='setnsmon-vm: begin'
@@ -69,7 +70,9 @@ _job()
 	local kind=$1 name
 	shift
 	printf 'kind=%q\nbegin_mark=%q\ncomplaints=%q\n' "$kind" "$BEGIN_MARK" "$COMPLAINTS"
+	# The job itself may want to look, between its parts
 	declare -f complaints_in
+	printf 'export complaints\nexport -f complaints_in\n'
 	printf 'argv=('
 	(($#)) && printf ' %q' "$@"
 	printf ' )\n'

@@ -52,14 +52,13 @@ _unpack_source()
 	deb=$(find "$CACHE/debs-$K_SUITE" -name "${K_IMAGE}_*.deb" -printf '%T@ %p\n' | sort -n | tail -n 1)
 	dpkg-deb -x "${deb#* }" "$dir/package"
 	mkdir -p "$dir/chroot/usr/src/linux"
-	tar -C "$dir/chroot/usr/src/linux" --strip-components=1 --exclude='*/Documentation/*' --exclude='*/testing/*' \
+	tar -C "$dir/chroot/usr/src/linux" --strip-components=1 --exclude='*/Documentation/*/*' --exclude='*/tools/testing/*' \
 		-xf "$dir/package/usr/src/$K_IMAGE.tar.xz"
 	rm -r "$dir/package"
 	# shellcheck disable=SC2016,SC2086  # expanded inside; patterns
 	enter "$dir/chroot" -- bash -euc 'cd /usr/src/linux; find $1 -name Makefile -exec sed -i "1i $2" {} +' \
 		bash "$UNWATCHED" 'KASAN_SANITIZE := n\nUBSAN_SANITIZE := n\nKCSAN_SANITIZE := n'
 }
-
 
 # _configure DIR: writes .config, and fails if it does not hold what the layers ask for
 _configure()
