@@ -3,7 +3,6 @@
  * A module with one bug of your choice, for a debug kernel to find: each is of a kind that setnsmon promises not to
  * have. bug=none has none. Nothing here tells anybody what was done; that is for the kernel.
  */
-#include <linux/bug.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -128,7 +127,7 @@ static int count(void *unused)
 	return 0;
 }
 
-static int data_race(void)
+static int racing(void)
 {
 	struct task_struct *one, *other;
 
@@ -156,7 +155,7 @@ static const struct {
 	{ "undefined", undefined },
 	{ "rcu-unprotected", rcu_unprotected },
 	{ "armed-timer", free_armed_timer },
-	{ "data-race", data_race },
+	{ "data-race", racing },
 };
 
 static int __init planted_init(void)
