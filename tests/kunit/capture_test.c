@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a call to a record: what capture.c concludes, as tables; and a whole call as the
+ * probes hand it over, made by the thread that runs the test.
+ */
+#include "../../module/capture.c"
+#include "../../module/links.c"
+#include "family.h"
+
+#define A 0xaaaaaaaaU /* a namespace's number; the others are other ones */
+#define B 0xbbbbbbbbU
+#define C 0xccccccccU
+
+/* ---- in the place of the recorder ---- */
+
+static struct setnsmon_record recorded;
+static unsigned int begun, committed;
+static enum recorder_lane begun_lane, committed_lane;
+
+/* Holds, as a slot of a ring does, whatever was there before. */
+struct setnsmon_record *recorder_begin(enum recorder_lane lane)
+{
+	memset(&recorded, 0xa5, sizeof(recorded));
+	begun++;
+	begun_lane = lane;
+	return &recorded;
+}
+
+void recorder_commit(enum recorder_lane lane)
+{
+	committed++;
+	committed_lane = lane;
+}
+
+/* ---- words and names ---- */
+
+static void bytes_before(struct kunit *test)
+{
+	static const u8 fill[] = { 0x01, 0x7f, 0x80, 0xff };
+	unsigned int f, nul;
+
+	for (f = 0; f < ARRAY_SIZE(fill); f++)
+		for (nul = 0; nul <= 8; nul++) {
+			u8 bytes[8], kept[8] = {};
+			u64 word;
+
+			memset(bytes, fill[f], sizeof(bytes));
+			memset(kept, fill[f], nul);
+			if (nul < 8)
+				bytes[nul] = 0;
+			memcpy(&word, bytes, sizeof(word));
+			word &= bytes_before_nul(word);
+			KUNIT_EXPECT_EQ(test, memcmp(&word, kept, sizeof(word)), 0);
+		}
+}
+
+/* Sixteen bytes of current->comm, and what of them is the name. */
+static const struct {
+	const char comm[TASK_COMM_LEN];
+	const char *name;
+} names[] = {
+	{ "\0hidden behind", "" },
+	{ "sh\0left of more", "sh" },
+	{ "seven77\0behind", "seven77" },
+	{ "eight888\0behind", "eight888" },
+	{ "nine99999\0behin", "nine99999" },
+	{ "fifteen-bytes-x", "fifteen-bytes-x" },
+	{ { 's', 'i', 'x', 't', 'e', 'e', 'n', '-', 'b', 'y', 't', 'e', 's', '-', 'x', 'y' },
+	  "sixteen-bytes-x" },
+	{ "\x80\xff\x01\x7f\x80\xff\x01\x7f\x80", "\x80\xff\x01\x7f\x80\xff\x01\x7f\x80" },
+};
+
+static void comm(struct kunit *test)
+{
+	struct setnsmon_setns call;
+	u8 saved[TASK_COMM_LEN], want[TASK_COMM_LEN];
+	unsigned int i;
+
+	memcpy(saved, current->comm, sizeof(saved));
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		memset(&call, 0xa5, sizeof(call));
+		memset(want, 0, sizeof(want));
+		memcpy(want, names[i].name, strlen(names[i].name));
+		memcpy(current->comm, names[i].comm, sizeof(saved));
+		read_comm(&call);
+		memcpy(current->comm, saved, sizeof(saved));
+		if (memcmp(call.comm, want, sizeof(want)))
+			KUNIT_FAIL(test, "%s is taken for %.16s", names[i].name, call.comm);
+	}
+}
+
+static void capabilities(struct kunit *test)
+{
+	kernel_cap_t caps = {};
+
+	KUNIT_EXPECT_EQ(test, cap_bits(&caps), 0ULL);
+	cap_raise(caps, CAP_CHOWN);
+	cap_raise(caps, CAP_SYS_ADMIN);
+	cap_raise(caps, CAP_CHECKPOINT_RESTORE);
+	KUNIT_EXPECT_EQ(test, cap_bits(&caps), 0x10000200001ULL);
+}
+
+static const struct {
+	struct pt_regs regs;
+	unsigned int abi;
+	s32 fd;
+	u32 nstype;
+	unsigned int abi_told;
+	u32 flags;
+} calls[] = {
+	{ { .di = 3, .si = 0x40000000, .bx = 8, .cx = 9, .orig_ax = 308 },
+	  SETNSMON_ABI_X86_64, 3, 0x40000000, SETNSMON_ABI_X86_64, 0 },
+	{ { .di = 0x5555555500000004, .si = 0xffffffff00000080, .orig_ax = 308 },
+	  SETNSMON_ABI_X86_64, 4, 0x80, SETNSMON_ABI_X86_64, 0 },
+	{ { .di = -1L, .si = -1L, .orig_ax = 308 },
+	  SETNSMON_ABI_X86_64, -1, 0xffffffff, SETNSMON_ABI_X86_64, 0 },
+	{ { .di = 5, .si = 1, .orig_ax = 0x40000000 + 308 },
+	  SETNSMON_ABI_X86_64, 5, 1, SETNSMON_ABI_X32, 0 },
+	{ { .di = 8, .si = 9, .bx = 6, .cx = 0x20000000, .orig_ax = 346 },
+	  SETNSMON_ABI_I386, 6, 0x20000000, SETNSMON_ABI_I386, SETNSMON_FLAG_KERNEL_COMPAT },
+	{ { .bx = 0xfffffffe, .cx = 0, .orig_ax = 0x40000000 + 346 },
+	  SETNSMON_ABI_I386, -2, 0, SETNSMON_ABI_I386, SETNSMON_FLAG_KERNEL_COMPAT },
+};
+
+static void arguments(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct setnsmon_setns call = {};
+
+		read_args(&call, &calls[i].regs, calls[i].abi);
+		KUNIT_EXPECT_EQ(test, call.fd, calls[i].fd);
+		KUNIT_EXPECT_EQ(test, call.nstype, calls[i].nstype);
+		KUNIT_EXPECT_EQ(test, (unsigned int)call.abi, calls[i].abi_told);
+		KUNIT_EXPECT_EQ(test, call.flags, calls[i].flags);
+	}
+}
+
+/* ---- relations ---- */
+
+static u8 relation_by_hand(int owner, int caller)
+{
+	if (owner == caller)
+		return SETNSMON_RELATION_SAME;
+	if (lies_below[owner][caller])
+		return SETNSMON_RELATION_ANCESTOR;
+	if (lies_below[caller][owner])
+		return SETNSMON_RELATION_DESCENDANT;
+	return SETNSMON_RELATION_UNRELATED;
+}
+
+static void relations(struct kunit *test)
+{
+	const struct user_namespace *family = family_new(test);
+	int owner, caller;
+
+	for (owner = 0; owner < FAMILY; owner++)
+		for (caller = 0; caller < FAMILY; caller++) {
+			u8 got = relation_of(&family[owner], &family[caller]);
+
+			if (got != relation_by_hand(owner, caller))
+				KUNIT_FAIL(test, "%s, seen from %s: %u, expected %u",
+					   family_names[owner], family_names[caller], got,
+					   relation_by_hand(owner, caller));
+			KUNIT_EXPECT_EQ(test, descends(&family[caller], &family[owner]),
+					lies_below[owner][caller]);
+		}
+}
+
+/* ---- what a call changed ---- */
+
+static void changes(struct kunit *test)
+{
+	struct setnsmon_setns call;
+	unsigned int i;
+
+	for (i = 0; i < SETNSMON_LINKS; i++)
+		call.before[i] = call.after[i] = 1000 + i;
+	KUNIT_EXPECT_EQ(test, changed_links(&call), 0U);
+	for (i = 0; i < SETNSMON_LINKS; i++) {
+		call.after[i] ^= 0x80000000;
+		KUNIT_EXPECT_EQ(test, changed_links(&call), 1U << i);
+		call.after[i] ^= 0x80000000;
+	}
+	for (i = 0; i < SETNSMON_LINKS; i++) {
+		call.after[i] = 0;
+		KUNIT_EXPECT_EQ(test, changed_links(&call), (2U << i) - 1);
+	}
+}
+
+/* The kind to which each link belongs: none to which a call does not move by itself. */
+static const u32 kind_by_link[SETNSMON_LINKS] = {
+	[SETNSMON_LINK_CGROUP] = 0x02000000,
+	[SETNSMON_LINK_IPC] = 0x08000000,
+	[SETNSMON_LINK_MNT] = 0x00020000,
+	[SETNSMON_LINK_NET] = 0x40000000,
+	[SETNSMON_LINK_PID] = 0,
+	[SETNSMON_LINK_PID_FOR_CHILDREN] = 0x20000000,
+	[SETNSMON_LINK_TIME] = 0x00000080,
+	[SETNSMON_LINK_TIME_FOR_CHILDREN] = 0,
+	[SETNSMON_LINK_USER] = 0x10000000,
+	[SETNSMON_LINK_UTS] = 0x04000000,
+};
+
+static void kinds(struct kunit *test)
+{
+	u32 links, want;
+	unsigned int i;
+
+	for (links = 0; links < 1U << SETNSMON_LINKS; links++) {
+		for (i = 0, want = 0; i < SETNSMON_LINKS; i++)
+			want |= links & 1U << i ? kind_by_link[i] : 0;
+		KUNIT_EXPECT_EQ(test, kinds_of(links), want);
+	}
+}
+
+#define NET	 0x40000000U
+#define UTS	 0x04000000U
+#define PID	 0x20000000U
+#define TIME	 0x00000080U
+#define LINK(name) BIT(SETNSMON_LINK_##name)
+
+/*
+ * A call that succeeded, from A everywhere. @target: what an nsfs named; of a pidfd, all
+ * its links, or 0 where they could not be read. @moved: links that are @to now.
+ */
+static const struct {
+	const char *what;
+	u8 fd_kind;
+	u32 nstype;
+	u32 type;
+	u32 target;
+	u32 moved;
+	u32 to;
+	u32 joined;
+	bool raced;
+} verdicts[] = {
+	{ "into another", SETNSMON_FD_NSFS, 0, NET, B, LINK(NET), B, NET, false },
+	{ "into another, of the kind asked for", SETNSMON_FD_NSFS, NET, NET, B, LINK(NET), B, NET,
+	  false },
+	{ "into its own", SETNSMON_FD_NSFS, 0, NET, A, 0, 0, NET, false },
+	{ "children's pid", SETNSMON_FD_NSFS, 0, PID, B, LINK(PID_FOR_CHILDREN), B, PID, false },
+	{ "time moves both", SETNSMON_FD_NSFS, 0, TIME, B,
+	  LINK(TIME) | LINK(TIME_FOR_CHILDREN), B, TIME, false },
+	{ "time's children alone", SETNSMON_FD_NSFS, 0, TIME, A, LINK(TIME_FOR_CHILDREN), A + 1,
+	  TIME, false },
+	{ "another of the kind was there", SETNSMON_FD_NSFS, 0, NET, B, LINK(NET), C, NET, true },
+	{ "another kind was there", SETNSMON_FD_NSFS, 0, NET, B, LINK(UTS), C, UTS, true },
+	{ "another kind was asked for and came", SETNSMON_FD_NSFS, UTS, NET, B, LINK(UTS), C, UTS,
+	  true },
+	{ "another kind was asked for, its own came", SETNSMON_FD_NSFS, UTS, NET, B, 0, 0, UTS,
+	  true },
+	{ "nothing moved", SETNSMON_FD_NSFS, 0, NET, B, 0, 0, 0, true },
+	{ "one link too many moved", SETNSMON_FD_NSFS, 0, NET, B, LINK(NET) | LINK(UTS), B,
+	  NET | UTS, true },
+	{ "it was not open", SETNSMON_FD_NONE, 0, 0, 0, LINK(NET), B, NET, true },
+	{ "it was not open, and a kind asked for", SETNSMON_FD_NONE, NET, 0, 0, 0, 0, NET, true },
+	{ "it was no namespace", SETNSMON_FD_OTHER, 0, 0, 0, LINK(UTS), B, UTS, true },
+	{ "a process's kinds", SETNSMON_FD_PIDFD, NET | UTS, 0, B, LINK(NET) | LINK(UTS), B,
+	  NET | UTS, false },
+	{ "a process in the same", SETNSMON_FD_PIDFD, NET | UTS, 0, A, 0, 0, NET | UTS, false },
+	{ "a process that moved", SETNSMON_FD_PIDFD, NET | UTS, 0, B, LINK(NET) | LINK(UTS), C,
+	  NET | UTS, true },
+	{ "a process, one kind of two", SETNSMON_FD_PIDFD, NET | UTS, 0, B, LINK(NET), B, NET | UTS,
+	  true },
+	{ "a process whose links are not known", SETNSMON_FD_PIDFD, NET | UTS, 0, 0,
+	  LINK(NET) | LINK(UTS), C, NET | UTS, false },
+	{ "links not known, and one too many", SETNSMON_FD_PIDFD, NET, 0, 0,
+	  LINK(NET) | LINK(UTS), C, NET, true },
+	{ "a process without a kind", SETNSMON_FD_PIDFD, 0, 0, B, LINK(NET), B, NET, true },
+};
+
+static void success(struct kunit *test)
+{
+	unsigned int i, link;
+
+	for (i = 0; i < ARRAY_SIZE(verdicts); i++) {
+		struct setnsmon_setns call = {
+			.fd_kind = verdicts[i].fd_kind,
+			.nstype = verdicts[i].nstype,
+			.target_type = verdicts[i].type,
+			.target_inum = verdicts[i].target,
+		};
+
+		if (call.fd_kind == SETNSMON_FD_PIDFD && verdicts[i].target)
+			call.has = SETNSMON_HAS_TARGET_LINKS;
+		for (link = 0; link < SETNSMON_LINKS; link++) {
+			call.target_links[link] = verdicts[i].target;
+			call.before[link] = A;
+			call.after[link] = verdicts[i].moved & BIT(link) ? verdicts[i].to : A;
+		}
+		judge_success(&call, changed_links(&call));
+		if (call.joined != verdicts[i].joined ||
+		    call.flags != (verdicts[i].raced ? SETNSMON_FLAG_RACED : 0))
+			KUNIT_FAIL(test, "%s: joined %#x, flags %#x", verdicts[i].what, call.joined,
+				   call.flags);
+	}
+}
+
+/* A process lends the pid namespace that it is in, not the one of its children. */
+static void pid_of_a_process(struct kunit *test)
+{
+	struct setnsmon_setns call = {
+		.fd_kind = SETNSMON_FD_PIDFD,
+		.nstype = PID,
+		.has = SETNSMON_HAS_TARGET_LINKS,
+		.target_links[SETNSMON_LINK_PID] = B,
+		.target_links[SETNSMON_LINK_PID_FOR_CHILDREN] = C,
+		.after[SETNSMON_LINK_PID_FOR_CHILDREN] = B,
+	};
+
+	judge_success(&call, LINK(PID_FOR_CHILDREN));
+	KUNIT_EXPECT_EQ(test, call.flags, 0U);
+	call.after[SETNSMON_LINK_PID_FOR_CHILDREN] = C;
+	judge_success(&call, LINK(PID_FOR_CHILDREN));
+	KUNIT_EXPECT_EQ(test, call.flags, SETNSMON_FLAG_RACED);
+}
+
+static void to_init(struct kunit *test)
+{
+	struct setnsmon_setns call = {};
+	u32 saved[SETNSMON_LINKS];
+	unsigned int link;
+
+	memcpy(saved, initial, sizeof(saved));
+	for (link = 0; link < SETNSMON_LINKS; link++) {
+		initial[link] = 1000 + link;
+		call.after[link] = 1000 + link;
+	}
+	for (link = 0; link < SETNSMON_LINKS; link++) {
+		KUNIT_EXPECT_TRUE(test, reached_initial(&call, BIT(link)));
+		call.after[link] = 1000 + (link + 1) % SETNSMON_LINKS;
+		KUNIT_EXPECT_FALSE(test, reached_initial(&call, BIT(link)));
+	}
+	call.after[SETNSMON_LINK_UTS] = initial[SETNSMON_LINK_UTS];
+	KUNIT_EXPECT_FALSE(test, reached_initial(&call, 0));
+	KUNIT_EXPECT_TRUE(test, reached_initial(&call, LINK(NET) | LINK(UTS)));
+	KUNIT_EXPECT_FALSE(test, reached_initial(&call, LINK(NET) | LINK(IPC)));
+	memcpy(initial, saved, sizeof(saved));
+}
+
+/* ---- a whole call ---- */
+
+/* What the kernel itself says of this thread. */
+static void expect_caller(struct kunit *test, const struct setnsmon_setns *call)
+{
+	KUNIT_EXPECT_EQ(test, call->pid, (u32)task_tgid_nr(current));
+	KUNIT_EXPECT_EQ(test, call->tid, (u32)task_pid_nr(current));
+	KUNIT_EXPECT_EQ(test, call->ppid, 2U); /* kthreadd */
+	KUNIT_EXPECT_EQ(test, call->ns_tid, (u32)task_pid_vnr(current));
+	KUNIT_EXPECT_EQ(test, call->uid, 0U);
+	KUNIT_EXPECT_EQ(test, call->fsgid, 0U);
+	KUNIT_EXPECT_EQ(test, strncmp(call->comm, current->comm, sizeof(call->comm)), 0);
+	KUNIT_EXPECT_EQ(test, call->caller_userns_inum, (u32)PROC_USER_INIT_INO);
+	KUNIT_EXPECT_EQ(test, call->before[SETNSMON_LINK_UTS], (u32)PROC_UTS_INIT_INO);
+	KUNIT_EXPECT_EQ(test, call->before[SETNSMON_LINK_PID], (u32)PROC_PID_INIT_INO);
+	KUNIT_EXPECT_EQ(test, call->fd, -1);
+	KUNIT_EXPECT_EQ(test, (int)call->fd_kind, SETNSMON_FD_NONE);
+	KUNIT_EXPECT_EQ(test, (int)call->abi, SETNSMON_ABI_X86_64);
+	KUNIT_EXPECT_EQ(test, call->owner_inum, 0U);
+	KUNIT_EXPECT_EQ(test, (int)call->relation, SETNSMON_RELATION_NONE);
+	KUNIT_EXPECT_EQ(test, (int)call->pad, 0);
+	KUNIT_EXPECT_EQ(test, call->pad2, 0U);
+	KUNIT_EXPECT_EQ(test, call->target_links[0], 0U);
+}
+
+static const struct pt_regs bad_fd = { .di = -1L, .orig_ax = 308 };
+
+static void a_call(struct kunit *test, long value, u32 flags)
+{
+	struct call *kept = kunit_kmalloc(test, capture_ops.data_size, GFP_KERNEL);
+	const struct setnsmon_setns *call = &recorded.setns;
+
+	KUNIT_ASSERT_NOT_NULL(test, kept);
+	memset(kept, 0xa5, sizeof(*kept));
+	begun = committed = 0;
+	preempt_disable();
+	capture_ops.entered(kept, &bad_fd, SETNSMON_ABI_X86_64);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, begun, 0U);
+	preempt_disable();
+	capture_ops.returned(kept, value);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, begun, 1U);
+	KUNIT_EXPECT_EQ(test, committed, 1U);
+	KUNIT_EXPECT_EQ(test, (int)begun_lane, RECORDER_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)committed_lane, RECORDER_PLAIN);
+	expect_caller(test, call);
+	KUNIT_EXPECT_EQ(test, call->ret, (s32)value);
+	KUNIT_EXPECT_EQ(test, call->joined, 0U);
+	KUNIT_EXPECT_EQ(test, call->flags, flags);
+	KUNIT_EXPECT_TRUE(test, call->has & SETNSMON_HAS_RET);
+	KUNIT_EXPECT_EQ(test, memcmp(call->before, call->after, sizeof(call->after)), 0);
+	KUNIT_EXPECT_EQ(test, call->cap_effective_after, call->cap_effective);
+	KUNIT_EXPECT_LE(test, call->duration_ns, recorded.boot_ns);
+	KUNIT_EXPECT_LE(test, recorded.boot_ns, (u64)ktime_get_boottime_ns());
+	KUNIT_EXPECT_LE(test, recorded.real_ns, (u64)ktime_get_real_ns());
+}
+
+static void failures(struct kunit *test)
+{
+	a_call(test, -EBADF, 0);
+	a_call(test, -EINVAL, 0);
+	a_call(test, -EPERM, SETNSMON_FLAG_DENIED);
+	a_call(test, -EACCES, SETNSMON_FLAG_DENIED);
+}
+
+/* No fd at entry, and yet it succeeded, in what it was in: all there is to see is a race. */
+static void success_of_nothing(struct kunit *test)
+{
+	a_call(test, 0, SETNSMON_FLAG_RACED);
+}
+
+/* Made by one who could cross: it goes where it is not overwritten by what anybody does. */
+static void no_end(struct kunit *test)
+{
+	const struct setnsmon_setns *call = &recorded.setns;
+
+	begun = committed = 0;
+	preempt_disable();
+	capture_ops.unfollowed(&bad_fd, SETNSMON_ABI_X86_64);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, begun, 1U);
+	KUNIT_EXPECT_EQ(test, committed, 1U);
+	KUNIT_EXPECT_EQ(test, (int)begun_lane, RECORDER_CROSSING);
+	KUNIT_EXPECT_EQ(test, (int)committed_lane, RECORDER_CROSSING);
+	expect_caller(test, call);
+	KUNIT_EXPECT_EQ(test, call->flags, SETNSMON_FLAG_RET_UNKNOWN);
+	KUNIT_EXPECT_FALSE(test, call->has & SETNSMON_HAS_RET);
+	KUNIT_EXPECT_EQ(test, call->ret, 0);
+	KUNIT_EXPECT_EQ(test, call->duration_ns, 0ULL);
+	KUNIT_EXPECT_EQ(test, call->after[0], 0U);
+}
+
+static struct kunit_case capture_cases[] = {
+	CASE("the bytes of a word before its first NUL, whatever they are", bytes_before),
+	CASE("a name ends at its first NUL, and what is behind it is gone", comm),
+	CASE("capability n is bit n", capabilities),
+	CASE("the arguments of each ABI are where its entry leaves them", arguments),
+	CASE("who is above, below and beside whom, in a family of user namespaces", relations),
+	CASE("each link that changed is told, and no other", changes),
+	CASE("each link belongs to the kind that moves it, in all 1024 combinations", kinds),
+	CASE("what was joined, and was it what the descriptor named", success),
+	CASE("a process lends its own pid namespace, not its children's", pid_of_a_process),
+	CASE("a link that came to an initial namespace is told, if it has changed", to_init),
+	CASE("calls that fail: every field, in memory that held something else", failures),
+	CASE("a success without a descriptor at entry was raced", success_of_nothing),
+	CASE("a call without an end: every field", no_end),
+	{}
+};
+
+/* The links of kthreads are those of the kernel's beginning, and the way to /proc is init's. */
+static int prove(struct kunit_suite *suite)
+{
+	return capture_init();
+}
+
+static struct kunit_suite capture_suite = {
+	.name = "setnsmon_capture",
+	.suite_init = prove,
+	.test_cases = capture_cases,
+};
+kunit_test_suite(capture_suite);
