@@ -2,7 +2,8 @@
 # Building in the chroot of a kernel, from a copy of the tree, so that the tree itself stays as it is.
 #
 #   build/tree/KERNEL   the copy; /src in the chroot
-#   build/vm/KERNEL     what a guest gets: setnsmon.ko, setnsmon, functional/, demo/; debug/ on a kernel from source
+#   build/vm/KERNEL     what a guest gets: setnsmon.ko, setnsmon, functional/, demo/; on a kernel from source
+#                       kunit/ and debug/, too
 
 tree_copy()
 {
@@ -134,7 +135,7 @@ cmd_build()
 	shift $((OPTIND - 1))
 	kernel_load "$kernel"
 	# What is planted there only such a kernel finds
-	from_source "$K_IMAGE" && parts+=(debug)
+	from_source "$K_IMAGE" && parts+=(kunit debug)
 	for part in "$@"; do
 		[[ " ${parts[*]} " == *" $part "* ]] || usage_error "build: no part '$part'; there are: ${parts[*]}"
 	done
