@@ -8,8 +8,9 @@ import subprocess
 import time
 
 from lib import (ACTOR, ACTOR32, DEVICE, READER, Skip, case, counters, device_lines,
-                 emulated_in_parallel, left_behind, load, loaded, module, must, run, run_cases,
+                 emulated_in_parallel, load, loaded, module, must, run, run_cases,
                  settle, unload)
+from traces import traces
 
 RING = 8192     # 2 CPUs x 8192 records: 5.7 MiB, which would add up if they stayed
 
@@ -51,7 +52,7 @@ def twenty_times(check):
         check.eq((now["entered"], now["recorded"], now["missed"], now["readers"]),
                  (600, 600, 0, 0), f"counters of turn {turn}")
         unload()
-        check.eq(left_behind(), [], f"left behind in turn {turn}")
+        check.eq(traces(symbols=False), [], f"left behind in turn {turn}")
         if turn in (4, 19):
             settled.append(settle())
     (free_5, *taken_5), (free_20, *taken_20) = settled
@@ -74,7 +75,7 @@ def busy(check):
         check.eq(os.read(fd, 1 << 16).count(b"\n"), 10, "lines")
         os.close(fd)
         check.eq(run("rmmod", "setnsmon").returncode, 0, "rmmod after it was closed")
-    check.eq(left_behind(), [], "left behind")
+    check.eq(traces(symbols=False), [], "left behind")
 
 
 @case("rmmod with calls in flight, twenty times")
@@ -88,7 +89,7 @@ def in_flight(check):
             time.sleep(0.15)
             check(counters()["recorded"] > 0, f"turn {turn}: no calls in flight")
             unload()
-            check.eq(left_behind(), [], f"left behind in turn {turn}")
+            check.eq(traces(symbols=False), [], f"left behind in turn {turn}")
     finally:
         calm(processes)
 
@@ -114,7 +115,7 @@ def readers_come_and_go(check):
         check.eq(now["readers"], 0, "readers")
         check.eq(now["entered"], now["recorded"] + now["missed"], "entered = recorded + missed")
         check(len(device_lines()) > 16, "few lines")
-    check.eq(left_behind(), [], "left behind")
+    check.eq(traces(symbols=False), [], "left behind")
 
 
 @case("every call of a storm is accounted for, whatever the number of return places")

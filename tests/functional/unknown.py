@@ -11,7 +11,7 @@ import os
 import subprocess
 import tempfile
 
-from lib import (MODULE, READER, act, case, kernel_log, loaded, must, read_json, run, run_cases,
+from lib import (READER, act, altered, case, kernel_log, loaded, must, read_json, run, run_cases,
                  unload)
 
 NSFS_MAGIC = 0x6e736673
@@ -20,19 +20,6 @@ PIDFS_MAGIC = 0x50494446
 
 def number(value):
     return value.to_bytes(4, "little")
-
-
-def altered(directory, *pairs):
-    """A module that looks for the second of each pair where it should look for the first."""
-    with open(MODULE, "rb") as file:
-        image = file.read()
-    for old, new in pairs:
-        assert len(old) == len(new) and old in image, f"{old} is not in the module"
-        image = image.replace(old, new)
-    path = os.path.join(directory, "setnsmon.ko")
-    with open(path, "wb") as file:
-        file.write(image)
-    return path
 
 
 def refused(check, old, new, *words):

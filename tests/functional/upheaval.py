@@ -11,9 +11,10 @@ import os
 import random
 import time
 
-from lib import KPROBES, case, counter, left_behind, module, put, run_cases, unload
+from lib import KPROBES, case, counter, module, put, run_cases, unload
 from stormlib import (MORTALS, ROLES, Gale, Witness, check_memory, cpu_off_and_on, last_call,
                       meanwhile, memory, storm, tell, tell_total, total, until)
+from traces import traces
 
 SECONDS = max(3, int(os.environ.get("SETNSMON_STORM_SECONDS", 18)) // 3)
 TRACING = "/sys/kernel/tracing"
@@ -108,7 +109,7 @@ def turn(check, number):
         check(sums.get("entered", -1) >= sums.get("recorded", 0) + sums.get("missed", 0),
               f"entered, recorded, missed: {sums}")
         check.eq(sums.get("wrong"), 0, "records that are wrong")
-    check.eq(left_behind(), [], f"left behind in turn {number}")
+    check.eq(traces(symbols=False), [], f"left behind in turn {number}")
     total["loads under load"] += 1
 
 
