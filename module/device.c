@@ -41,7 +41,8 @@ static int device_open(struct inode *inode, struct file *file)
 	/* The mode says so as well, but root may override a mode. */
 	if (file->f_mode & FMODE_WRITE)
 		return -EPERM;
-	/* Whoever the mode lets in by a mapped id: what the whole host does is not theirs to see. */
+	/* Whoever the mode lets in by a mapped id: what the whole host does is not theirs to see.
+	 */
 	if (file->f_cred->user_ns != &init_user_ns)
 		return -EPERM;
 	reader = kzalloc(sizeof(*reader), GFP_KERNEL);
@@ -121,7 +122,8 @@ static ssize_t device_read(struct file *file, char __user *buf, size_t size, lof
 			return -ERESTARTSYS;
 		done = reader_read(reader, buf, min_t(size_t, size, MAX_RW_COUNT));
 		mutex_unlock(&reader->lock);
-		/* Others on this file may have looked while the record that it left was taken out. */
+		/* Others on this file may have looked while the record that it left was taken out.
+		 */
 		if (done < 0)
 			recorder_wake();
 		if (done)

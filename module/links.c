@@ -86,8 +86,8 @@ static int try_link(unsigned int link, const u32 *links)
 	if (is_absent(file, link))
 		return 0;
 	if (IS_ERR(file)) {
-		pr_err("cannot open %s (error %ld): is /proc mounted?\n", link_files[link].path,
-		       PTR_ERR(file));
+		pr_err("cannot open %s (error %ld)%s\n", link_files[link].path, PTR_ERR(file),
+		       PTR_ERR(file) == -ENOENT ? ": is /proc mounted?" : "");
 		return PTR_ERR(file);
 	}
 	err = check_link_file(file, link);
@@ -118,7 +118,7 @@ int links_prove(void)
 {
 	int err = try_links();
 
-	if (err)
+	if (err == -EOPNOTSUPP)
 		pr_err("not loaded, because records would be wrong: "
 		       "this kernel is not as this version of setnsmon knows it\n");
 	return err;

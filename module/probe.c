@@ -104,6 +104,10 @@ static int pair_returned(struct kretprobe_instance *ri, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(pair_returned);
 
+/*
+ * (If the kernel has no memory while it takes a kprobe off ftrace, it warns and keeps it,
+ * and the module's memory goes all the same: unregister_kprobe() tells nobody.)
+ */
 static void pair_disarm(struct probe_pair *pair)
 {
 	if (!pair->armed)

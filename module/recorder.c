@@ -354,8 +354,8 @@ static bool heap_less(const struct cursor *cursor, unsigned int a, unsigned int 
 	const struct mark *first = &cursor->heap[a]->mark;
 	const struct mark *second = &cursor->heap[b]->mark;
 
-	return first->stamp != second->stamp ? first->stamp < second->stamp :
-					       first->seq < second->seq;
+	return first->stamp != second->stamp ? first->stamp < second->stamp
+					     : first->seq < second->seq;
 }
 
 static void heap_swap(struct cursor *cursor, unsigned int a, unsigned int b)
@@ -427,15 +427,17 @@ static bool cursor_within_horizon(const struct cursor *cursor)
 /* What stands before cursor->record in the stream: @count records are gone. */
 static void cursor_tell_gap(struct cursor *cursor, u64 count)
 {
-	cursor->gap = (struct setnsmon_record){
-		.type = SETNSMON_RECORD_LOST,
-		.size = sizeof(cursor->gap),
-		.cpu = cursor->record.cpu,
-		.seq = cursor->record.seq - count,
-		.boot_ns = cursor->record.boot_ns,
-		.real_ns = cursor->record.real_ns,
-		.lost.count = count,
-	};
+	struct setnsmon_record *gap = &cursor->gap;
+
+	/* The rest of the union as well, which an initializer need not do */
+	memset(gap, 0, sizeof(*gap));
+	gap->type = SETNSMON_RECORD_LOST;
+	gap->size = sizeof(*gap);
+	gap->cpu = cursor->record.cpu;
+	gap->seq = cursor->record.seq - count;
+	gap->boot_ns = cursor->record.boot_ns;
+	gap->real_ns = cursor->record.real_ns;
+	gap->lost.count = count;
 	cursor->lost += count;
 	WRITE_ONCE(cursor->state, CURSOR_GAP);
 }

@@ -17,11 +17,7 @@ struct cursor;
 #define RECORDER_MAX_RECORDS (1U << 20)
 
 /* Which of its CPU's two rings a record goes to. */
-enum recorder_lane {
-	RECORDER_PLAIN,
-	RECORDER_CROSSING,
-	RECORDER_LANES
-};
+enum recorder_lane { RECORDER_PLAIN, RECORDER_CROSSING, RECORDER_LANES };
 
 /*
  * Takes the memory: two rings of @records for each possible CPU. -ENOMEM, with

@@ -234,7 +234,7 @@ def not_ours(site):
 # What the module asks for in vain, and what it says then
 REASONS = {
     "ftrace_set_filter_ip": "ftrace",
-    "register_ftrace_function": "ftrace is off",
+    "register_ftrace_function": "ftrace",
     "__alloc_percpu": "prob",
     "register_kprobe": "prob",
     "register_kretprobe": "prob",

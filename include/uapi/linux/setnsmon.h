@@ -22,7 +22,8 @@
  *   poll(2)   POLLIN | POLLRDNORM while a record can be read.
  *   lseek(2)  (0, SEEK_SET): back to the oldest record that is still held.
  *             (0, SEEK_END): to the end, only records from now on follow.
- *             Another whence: ESPIPE; another offset: EINVAL.
+ *             Another whence: ESPIPE, or EINVAL if the kernel knows it not;
+ *             another offset: EINVAL. pread(2) reads on, whatever offset it names
  *   ioctl(2)  SETNSMON_IOC_*, below. ENOTTY for a number that is not listed,
  *             EINVAL for a listed number with another size or direction,
  *             EFAULT for a bad pointer.

@@ -76,8 +76,8 @@ _job()
 	printf 'argv=('
 	(($#)) && printf ' %q' "$@"
 	printf ' )\n'
-	for name in TERM COLUMNS LINES NO_COLOR SETNSMON_COLOR SETNSMON_VM_PARALLEL; do
-		[[ -v $name ]] && printf 'export %s=%q\n' "$name" "${!name}"
+	for name in TERM COLUMNS LINES NO_COLOR "${!SETNSMON_@}"; do
+		[[ $name != *_MIRROR && -v $name ]] && printf 'export %s=%q\n' "$name" "${!name}"
 	done
 	return 0
 }
@@ -278,7 +278,7 @@ cmd_run()
 		i) paths+=("$OPTARG") ;;
 		p)
 			THREADS=multi
-			# shellcheck disable=SC2034  # _job passes it on, by name
+			# shellcheck disable=SC2034  # _job passes it on
 			SETNSMON_VM_PARALLEL=1
 			;;
 		z) REAL_BOOT=1 ;;
