@@ -35,6 +35,10 @@ help:
 	@echo "  make check-build       with gcc and clang: no warning"
 	@echo "  make check-host        installing, as README says, in machines that run systemd"
 	@echo "  make check-style       formatting, static checks, and whether things that repeat agree"
+	@echo "  make check-storm       storms of calls on four processors"
+	@echo "  make check-model       the ring's protocol, searched exhaustively"
+	@echo "  make check-fuzz        the reader, fuzzed"
+	@echo "  make check-long        hours of storms, floods, faults and fuzzing, also on debug kernels and PREEMPT_RT"
 	@echo "  make matrix            building, DKMS and all functional tests, on every kernel     KERNELS='bullseye sid' JOBS=1"
 
 modules: kdir-exists
@@ -67,7 +71,8 @@ deb:
 check:
 	tests/run
 
-check-unit check-functional check-style check-build check-dkms check-deb check-host: check-%:
+check-unit check-functional check-style check-build check-dkms check-deb check-host check-storm check-model \
+check-fuzz check-long: check-%:
 	tests/run $*
 
 matrix:
@@ -89,7 +94,8 @@ clean:
 	$(MAKE) -C tools clean
 	test ! -e tests/unit/Makefile || $(MAKE) -C tests/unit clean
 	test ! -e tests/functional/Makefile || $(MAKE) -C tests/functional clean
+	test ! -e tests/kunit/Makefile || $(MAKE) -C tests/kunit clean
 	test ! -e tests/demo/Makefile || $(MAKE) -C tests/demo clean
 
 .PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-style check-build \
-	check-dkms check-deb check-host matrix demo vm-shell clean
+	check-dkms check-deb check-host check-storm check-model check-fuzz check-long matrix demo vm-shell clean

@@ -8,7 +8,7 @@
 #	guest.sh turns		those for one whose processors take turns
 #	guest.sh storm		those for one with four processors that run at the same time
 #	guest.sh upheaval	those for one with four processors that take turns
-#	guest.sh NAME		those whose name holds NAME
+#	guest.sh NAME...	those whose name holds a NAME
 #
 # A guest that runs in parallel shows races, but QEMU 7.2 may crash it when probes
 # are armed while they are hit; see the harness. SETNSMON_PATIENCE=N multiplies the
@@ -133,16 +133,22 @@ if grep -q '^setnsmon ' /proc/modules; then
 	rmmod setnsmon || { echo "Bail out! setnsmon is loaded and in use"; exit 2; }
 fi
 
-wanted() { # FILTER NAME GUEST
-	case $1 in
-	parallel | turns | storm | upheaval) [ "$1" = "$3" ] ;;
-	*) [[ $2 == *"$1"* ]] ;;
-	esac
+wanted() { # NAME GUEST [FILTER]...
+	local name=$1 guest=$2 filter
+	shift 2
+	[ $# != 0 ] || return 0
+	for filter; do
+		case $filter in
+		parallel | turns | storm | upheaval) [ "$filter" != "$guest" ] || return 0 ;;
+		*) [[ $name != *"$filter"* ]] || return 0 ;;
+		esac
+	done
+	return 1
 }
 
 for ((i = 0; i < ${#tests[@]}; i += 3)); do
 	name=${tests[i]}
-	wanted "${1:-}" "$name" "${tests[i + 2]}" || continue
+	wanted "$name" "${tests[i + 2]}" "$@" || continue
 	mark "begin $name"
 	started=$SECONDS
 	merge "$name" < <(

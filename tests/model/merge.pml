@@ -18,9 +18,9 @@
 #define TICKS 1
 #endif
 #ifdef LANES
-#define WRITERS 1
+#define CPUS 1
 #else
-#define WRITERS 2
+#define CPUS 2
 #endif
 #define COUNT_OF(r) (r == 0 -> COUNT : 1)
 #define RINGS 2
@@ -47,7 +47,7 @@ inline write(r, n)
 	stamp = 0
 }
 
-active [WRITERS] proctype writer()
+active [CPUS] proctype writer()
 {
 	byte n, stamp, me = _pid - 1;	/* 0 is the ticker */
 
@@ -155,7 +155,7 @@ active proctype reader()
 		if
 		:: last -> break
 		:: !last
-		:: done == 2 && !last ->
+		:: done == CPUS && !last ->
 			join_thread(READER, 0);
 			join_thread(READER, 1);
 			last = true
