@@ -18,7 +18,8 @@ import time
 
 from lib import (DEVICE, HERE, MODULE, Skip, act, altered, case, counter, counters, held,
                  loaded, module, must, open_binary, put, read_all, records_in, run,
-                 run_cases, traces, unload)
+                 run_cases, unload)
+from traces import traces
 
 IOC_INFO, IOC_COUNTERS = 0x8010df00, 0x8030df02
 SMALL = "ring_records=16 maxactive=2"       # as few allocations as there can be
