@@ -6,7 +6,8 @@
 # A layer holds lines as .config has them. What no layer names is off, so a kernel is small, and built in minutes. The
 # build fails if one of the lines has not survived: what it depends on is missing, or the kernel no longer has it.
 #
-# Where nothing of ours can go wrong the compiler does not look for it either: it takes half of the time, in the build as
+# Where nothing of ours can go wrong the compiler does not look for it either: it takes half of the time, in the
+# build as
 # in the guest. (Modules are always looked at; so is memory that such code copies, allocates or frees.)
 readonly UNWATCHED='arch/x86 block crypto net fs/ext4 fs/jbd2 drivers/[!bc]* drivers/b[!a]* drivers/c[!h]*'
 
@@ -52,7 +53,8 @@ _unpack_source()
 	deb=$(find "$CACHE/debs-$K_SUITE" -name "${K_IMAGE}_*.deb" -printf '%T@ %p\n' | sort -n | tail -n 1)
 	dpkg-deb -x "${deb#* }" "$dir/package"
 	mkdir -p "$dir/chroot/usr/src/linux"
-	tar -C "$dir/chroot/usr/src/linux" --strip-components=1 --exclude='*/Documentation/*/*' --exclude='*/tools/testing/*' \
+	tar -C "$dir/chroot/usr/src/linux" --strip-components=1 \
+		--exclude='*/Documentation/*/*' --exclude='*/tools/testing/*' \
 		-xf "$dir/package/usr/src/$K_IMAGE.tar.xz"
 	rm -r "$dir/package"
 	# shellcheck disable=SC2016,SC2086  # expanded inside; patterns
@@ -94,8 +96,9 @@ _lean_headers()
 	local dir=$1 src=$1/chroot/usr/src release
 	release=$(<"$dir/release")
 	mkdir -p "$src/linux-headers-$release" "$dir/chroot/lib/modules/$release"
-	tar -C "$src/linux" --exclude='*.o' --exclude='.*.cmd' --exclude='*.a' -cf - .config Makefile Module.symvers include \
-		scripts tools/objtool/objtool arch/x86/include arch/x86/Makefile{,_32.cpu,.um} |
+	tar -C "$src/linux" --exclude='*.o' --exclude='.*.cmd' --exclude='*.a' -cf - \
+		.config Makefile Module.symvers include scripts tools/objtool/objtool \
+		arch/x86/include arch/x86/Makefile{,_32.cpu,.um} |
 		tar -C "$src/linux-headers-$release" -xf -
 	ln -s "/usr/src/linux-headers-$release" "$dir/chroot/lib/modules/$release/build"
 	rm -rf "$src/linux"
