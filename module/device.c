@@ -41,8 +41,7 @@ static int device_open(struct inode *inode, struct file *file)
 	/* The mode says so as well, but root may override a mode. */
 	if (file->f_mode & FMODE_WRITE)
 		return -EPERM;
-	/* Whoever the mode lets in by a mapped id: what the whole host does is not theirs to see.
-	 */
+	/* Not for those whom a mapped id lets in: they are not to see the whole host. */
 	if (file->f_cred->user_ns != &init_user_ns)
 		return -EPERM;
 	reader = kzalloc(sizeof(*reader), GFP_KERNEL);
@@ -122,8 +121,7 @@ static ssize_t device_read(struct file *file, char __user *buf, size_t size, lof
 			return -ERESTARTSYS;
 		done = reader_read(reader, buf, min_t(size_t, size, MAX_RW_COUNT));
 		mutex_unlock(&reader->lock);
-		/* Others on this file may have looked while the record that it left was taken out.
-		 */
+		/* Others may have looked while the record that this left was taken out. */
 		if (done < 0)
 			recorder_wake();
 		if (done)
@@ -161,7 +159,8 @@ static loff_t device_llseek(struct file *file, loff_t offset, int whence)
 		cursor_skip_to_end(reader->cursor);
 	mutex_unlock(&reader->lock);
 	/* Others may wait on this file for what is there again now. */
-	recorder_wake();
+	if (whence == SEEK_SET)
+		recorder_wake();
 	return 0;
 }
 

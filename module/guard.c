@@ -36,11 +36,15 @@ int guard_init(void)
 		return err;
 	}
 	err = register_ftrace_function(&guard);
-	if (err) {
+	if (err)
 		set_filter(1);
+	/* A permanent function is refused while ftrace is off (kernel/trace/ftrace.c). */
+	if (err == -EBUSY) {
 		pr_err("not loaded, because calls would be missed: ftrace is off (error %d)\n",
 		       err);
 		pr_err("switch it on with: sysctl kernel.ftrace_enabled=1\n");
+	} else if (err) {
+		pr_err("cannot register with ftrace (error %d)\n", err);
 	}
 	return err;
 }

@@ -5,6 +5,7 @@
 #include "compat.h"
 
 #include <linux/cpumask.h>
+#include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/setnsmon.h>
 #include <linux/slab.h>
@@ -222,11 +223,13 @@ void probe_totals(struct probe_totals *totals)
 /*
  * THE PROOF
  *
- * A pair on check_target(), which is called once. Its argument and its return
+ * A pair on a function of ours, which is called once. Its argument and its return
  * value are chosen so that nothing else can produce them.
+ *
+ * There are two such functions, for the kernel may refuse one without a reason: it lets
+ * nobody probe where a WARN() stands, and it remembers those of a module's init code
+ * after that is freed (find_bug(), lib/bug.c). This module may well lie there now.
  */
-#define CHECK_VALUE 0x5e75
-
 static struct {
 	const struct pt_regs *args;
 	unsigned int entered;
@@ -234,11 +237,22 @@ static struct {
 	long value;
 } check;
 
-static noinline int check_target(const struct pt_regs *args)
+static noinline int first_target(const struct pt_regs *args)
 {
 	barrier();
-	return args ? CHECK_VALUE : 0;
+	return args ? 0x5e75 : 0;
 }
+
+static noinline int second_target(const struct pt_regs *args)
+{
+	barrier();
+	return args ? 0x5e76 : 0;
+}
+
+static const struct check_target {
+	int (*call)(const struct pt_regs *args);
+	int value;
+} check_targets[] = { { first_target, 0x5e75 }, { second_target, 0x5e76 } };
 
 static void check_entered(void *data, const struct pt_regs *args, unsigned int abi)
 {
@@ -265,7 +279,7 @@ static const struct probe_ops check_ops = {
 	.unfollowed = check_unfollowed,
 };
 
-static const char *check_verdict(const struct pt_regs *args)
+static const char *check_verdict(const struct pt_regs *args, int value)
 {
 	if (!check.entered && !check.unfollowed)
 		return "kprobes do not fire; see /sys/kernel/debug/kprobes/enabled";
@@ -273,29 +287,45 @@ static const char *check_verdict(const struct pt_regs *args)
 		return "the kprobe ran before the kretprobe, or the kretprobe did not run";
 	if (check.entered != 1 || check.args != args)
 		return "the kretprobe did not see the call as it was made";
-	if ((int)check.value != CHECK_VALUE)
+	if ((int)check.value != value)
 		return "the return value did not arrive";
 	return NULL;
 }
 
-int probe_self_check(void)
+/* The first target that the kernel lets us probe, with @pair armed on it; or an error. */
+static const struct check_target *check_arm(struct probe_pair *pair)
 {
-	int (*volatile target)(const struct pt_regs *args) = check_target;
-	static const struct pt_regs args;
-	static struct probe_pair pair = { .address = check_target };
-	const char *verdict;
+	unsigned int i;
 	int err;
 
-	memset(&check, 0, sizeof(check));
-	err = pair_arm(&pair, &check_ops, 1);
-	if (err) {
-		pr_err("kprobes cannot be used here (error %d)\n", err);
-		return err;
+	for (i = 0; i < ARRAY_SIZE(check_targets); i++) {
+		pair->address = check_targets[i].call;
+		err = pair_arm(pair, &check_ops, 1);
+		if (!err)
+			return &check_targets[i];
+		if (err != -EINVAL)
+			break;
 	}
-	target(&args);
+	return ERR_PTR(err);
+}
+
+int probe_self_check(void)
+{
+	static const struct pt_regs args;
+	static struct probe_pair pair;
+	const struct check_target *volatile target;
+	const char *verdict;
+
+	memset(&check, 0, sizeof(check));
+	target = check_arm(&pair);
+	if (IS_ERR(target)) {
+		pr_err("kprobes cannot be used here (error %ld)\n", PTR_ERR(target));
+		return PTR_ERR(target);
+	}
+	target->call(&args);
 	pair_disarm(&pair);
 
-	verdict = check_verdict(&args);
+	verdict = check_verdict(&args, target->value);
 	if (verdict) {
 		pr_err("not loaded, because calls would be missed: %s\n", verdict);
 		return -EOPNOTSUPP;

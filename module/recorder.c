@@ -21,8 +21,8 @@
  * own reading, the horizon. By pair D of ring.c whatever was stamped before the
  * horizon is in the rings by then, so nothing earlier can follow. What is later
  * waits for the next horizon; so does what is stamped with the horizon itself, since
- * of two such records of one CPU the second may be seen first. One look at every ring serves all
- * records up to the horizon: its cost is not per record.
+ * of two such records of one CPU the second may be seen first. One look at every ring
+ * serves all records up to the horizon: its cost is not per record.
  *
  * LOSS
  *

@@ -38,8 +38,8 @@
  * whether that happened: then it throws away what it copied. So it does not matter
  * how the compiler makes the stores, as long as all of them lie between the two
  * changes of state. (KCSAN is told so: it takes all that the writer does between
- * them for marked accesses.) Each pair below names what must be seen in order; the letters
- * stand at the code.
+ * them for marked accesses.) Each pair below names what must be seen in order; the
+ * letters stand at the code.
  *
  *      pair  writer                          reader
  *      ----  ------------------------------  -------------------------------

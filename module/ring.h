@@ -62,8 +62,7 @@ bool ring_settled(const struct ring *ring);
  */
 enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *record, u64 *lost);
 
-/* The same for @count words of it from word @first on, and without moving on when they were read.
- */
+/* The same for @count words from word @first on, without stepping on when they were read. */
 enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 first, u32 count, u64 *words,
 			   u64 *lost);
 

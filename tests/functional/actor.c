@@ -27,6 +27,7 @@
  */
 #define _GNU_SOURCE
 #include "newer.h"
+#include "setns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,8 +46,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define SETNS_I386 346
 
 static char **words;
 static int fd = -1;
@@ -91,45 +90,25 @@ static uint64_t clock_ns(clockid_t clock)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-static long call_native(int nstype)
-{
-	return syscall(SYS_setns, fd, nstype) ? -errno : 0;
-}
-
-static long call_int80(int nstype)
-{
-#ifdef __x86_64__
-	long ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "a"(SETNS_I386), "b"(fd), "c"(nstype)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return (int)ret;
-#else
-	return call_native(nstype);
-#endif
-}
-
 /*
  * ready TID FD			somebody may now look at us in /proc
  *	(a line comes)
  * done RET BOOT BOOT REAL REAL	with the clocks before and after the call
  *	(a line comes)
  */
-static void call(long (*how)(int nstype), int nstype)
+static void call(long (*how)(int fd, unsigned int nstype), unsigned int nstype)
 {
 	uint64_t boot[2], real[2];
 
 	if (!talk) {
-		last = how(nstype);
+		last = how(fd, nstype);
 		return;
 	}
 	dprintf(1, "ready %ld %d\n", (long)syscall(SYS_gettid), fd);
 	hear();
 	boot[0] = clock_ns(CLOCK_BOOTTIME);
 	real[0] = clock_ns(CLOCK_REALTIME);
-	last = how(nstype);
+	last = how(fd, nstype);
 	boot[1] = clock_ns(CLOCK_BOOTTIME);
 	real[1] = clock_ns(CLOCK_REALTIME);
 	dprintf(1, "done %ld %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", last, boot[0],
@@ -154,7 +133,7 @@ static void *hammer(void *arg)
 
 	(void)arg;
 	for (i = 0; i < calls_each; i++) {
-		call_native(calls_nstype);
+		call_native(fd, calls_nstype);
 		if (calls_each == WITHOUT_END && i % 256 == 255)
 			usleep(1);
 	}

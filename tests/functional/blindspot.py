@@ -88,7 +88,7 @@ def add_storm(what, calls, roles, maxactive):
 
 
 add_storm("one instance, nine threads", 800, "ffffuuuum", 1)
-add_storm("one instance for each entry, 64 and 32 bit", 500, "fifiuuiim", 1)
+add_storm("one instance for each entry, 64 and 32 bit", 500, "fifiuiimmm", 1)
 add_storm("one instance, held by calls that sleep", 400, "mmmmfu", 1)
 add_storm("two instances", 400, "mmmmfu", 2)
 add_storm("as many instances as there are by default", 400, "mmffiuuu", 0)

@@ -41,6 +41,7 @@
  */
 #define _GNU_SOURCE
 #include "newer.h"
+#include "setns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +63,6 @@
 #include <unistd.h>
 
 #define SETNS_X86_64 308
-#define SETNS_I386 346
 #define X32_BIT 0x40000000
 #define RUBBISH 0xabcdef0100000000ULL
 

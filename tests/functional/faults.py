@@ -146,6 +146,34 @@ def refused(check):
         other_entry(check, entry, name, "EINVAL", f"cannot probe {name} (error -22)")
 
 
+def addresses(check, *names):
+    """Where these functions of the module lie when it is loaded."""
+    with module():
+        found = {words[2]: words[0] for words in map(str.split, lines_of("/proc/kallsyms"))
+                 if words[3:] == ["[setnsmon]"]}
+    return [found[name] for name in names]
+
+
+@case("where the proof's first function lies once stood a WARN(): the second serves; both: EINVAL")
+def stale_bug(check):
+    must("insmod", f"{HERE}/modules/stale_bug.ko")
+    try:
+        targets = addresses(check, "first_target", "second_target")
+        parameter = "/sys/module/stale_bug/parameters/stood"
+        put(parameter, "0x" + targets[0])
+        works(check, "the second")
+        check.eq(addresses(check, "first_target"), targets[:1], "where it is loaded")
+        put(parameter, ",".join("0x" + address for address in targets))
+        quiet, log = Quiet(), Log()
+        check.eq(Image().load(), "EINVAL", "both: error")
+        check("kprobes cannot be used here (error -22)" in log.new(), "the log does not say so")
+        quiet.check(check, "after it failed")
+    finally:
+        unload()
+        must("rmmod", "stale_bug")
+    works(check, "next")
+
+
 @case("another device has the name: EEXIST, or EBUSY")
 def name_taken(check):
     must("insmod", f"{HERE}/modules/squatter.ko")

@@ -19,6 +19,7 @@
 #define _GNU_SOURCE
 #include "gale.h"
 #include "newer.h"
+#include "setns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,6 @@
 #include <unistd.h>
 
 #define MAX_CALLERS 64
-#define SETNS_I386  346
 #define NOBODY	    65534
 #define BREATH	    256 /* calls; see breathe() */
 
@@ -71,22 +71,6 @@ static void die(const char *what)
 static int stopped(void)
 {
 	return __atomic_load_n(&shared->stop, __ATOMIC_RELAXED);
-}
-
-static long call_native(int fd, unsigned int nstype)
-{
-	return syscall(SYS_setns, fd, nstype) ? -errno : 0;
-}
-
-static long call_int80(int fd, unsigned int nstype)
-{
-	long ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "a"(SETNS_I386), "b"(fd), "c"(nstype)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return (int)ret;
 }
 
 /* Fails while that CPU is off line: then the kernel chooses. */

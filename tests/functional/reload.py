@@ -12,7 +12,7 @@ from lib import (ACTOR, ACTOR32, DEVICE, READER, Skip, case, counters, device_li
                  settle, unload)
 from traces import traces
 
-RING = 8192     # 2 CPUs x 8192 records: 5.7 MiB, which would add up if they stayed
+RING = 8192     # 2 CPUs x 2 rings x 8192 records: 11.5 MiB, which would add up if they stayed
 
 
 def storm():
@@ -56,7 +56,7 @@ def twenty_times(check):
         if turn in (4, 19):
             settled.append(settle())
     (free_5, *taken_5), (free_20, *taken_20) = settled
-    # Fifteen rings more would be 86,000 KiB.
+    # Fifteen rings more would be 172,000 KiB.
     check(free_5 - free_20 < 4000, f"free: {free_5} KiB after 5 turns, {free_20} after 20")
     for name, before, after in zip(("SUnreclaim", "Percpu", "VmallocUsed"), taken_5, taken_20):
         check(after - before < 2000, f"{name}: {before} after 5 turns, {after} after 20")

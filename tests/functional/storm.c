@@ -15,6 +15,8 @@
  *		down within the call, and sleeps meanwhile
  */
 #define _GNU_SOURCE
+#include "setns.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,7 +30,6 @@
 #include <unistd.h>
 
 #define MAX_THREADS 64
-#define SETNS_I386  346
 
 struct entry {
 	uint32_t tid;
@@ -57,22 +58,6 @@ static uint64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
-static long call_native(int fd, unsigned int nstype)
-{
-	return syscall(SYS_setns, fd, nstype) ? -errno : 0;
-}
-
-static long call_int80(int fd, unsigned int nstype)
-{
-	long ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "a"(SETNS_I386), "b"(fd), "c"(nstype)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return (int)ret;
 }
 
 static void one(char role, unsigned int n, struct entry *entry)

@@ -25,7 +25,7 @@ int fuzz_open(const char *path, int flags, ...)
 	unsigned int i;
 
 	(void)flags;
-	REQUIRE(!strncmp(path, "/root/sys/", 10), "%s", path);
+	REQUIRE(!strncmp(path, "/tree/sys/", 10), "%s", path);
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		if (files[i].there && strstr(path, files[i].name))
 			return i;
@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		want = SIGNING_SECURE_BOOT;
 	else
 		want = enforced ? SIGNING_ENFORCED : SIGNING_LOCKDOWN;
-	i = signing_demanded("/root");
+	i = signing_demanded("/tree");
 	REQUIRE(i == want, "%u, not %u", i, want);
 	return 0;
 }

@@ -21,11 +21,9 @@ readonly COMPLAINTS='WARNING:|BUG:|Oops|Call Trace:|general protection|KASAN|KCS
 # A KCSAN kernel finds races in the kernel itself, in every boot. They are left out, report by report: a report is ours
 # if one of its two stacks holds a function of a module, and such a kernel has no modules but those that a test brought.
 # Below the entry of an interrupt or of a fault stands only who was interrupted, which does not count. (The list of
-# functions that KCSAN itself can be given would be too narrow: it knows nothing of a module's calls into the
-# kernel, and
-# would have to be written again after each load.) Whatever else the kernel says in the midst of a report is kept,
-# and so
-# is a report without an end.
+# functions that KCSAN itself can be given would be too narrow: it knows nothing of a module's calls into the kernel,
+# and would have to be written again after each load.) Whatever else the kernel says in the midst of a report is
+# kept, and so is a report without an end.
 complaints_in()
 {
 	awk '

@@ -6,9 +6,8 @@
 # A layer holds lines as .config has them. What no layer names is off, so a kernel is small, and built in minutes. The
 # build fails if one of the lines has not survived: what it depends on is missing, or the kernel no longer has it.
 #
-# Where nothing of ours can go wrong the compiler does not look for it either: it takes half of the time, in the
-# build as
-# in the guest. (Modules are always looked at; so is memory that such code copies, allocates or frees.)
+# Where nothing of ours can go wrong the compiler does not look for it either: it takes half of the time, in the build
+# and in the guest. (Modules are always looked at; so is memory that such code copies, allocates or frees.)
 readonly UNWATCHED='arch/x86 block crypto net fs/ext4 fs/jbd2 drivers/[!bc]* drivers/b[!a]* drivers/c[!h]*'
 
 from_source() # IMAGE

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * setns(2) by the entry of this program's own kind, and by the 32-bit entry, which a
+ * 64-bit program may use as well. Both return 0 or a negative errno.
+ */
+#ifndef SETNS_H
+#define SETNS_H
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SETNS_I386 346
+
+static inline long call_native(int fd, unsigned int nstype)
+{
+	return syscall(SYS_setns, fd, nstype) ? -errno : 0;
+}
+
+static inline long call_int80(int fd, unsigned int nstype)
+{
+#ifdef __x86_64__
+	long ret;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(SETNS_I386), "b"(fd), "c"(nstype)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return (int)ret;
+#else
+	return call_native(fd, nstype);
+#endif
+}
+
+#endif
