@@ -8,7 +8,8 @@
  *
  *	fast	large reads that wait		tiny	one record a read
  *	poll	poll(2), then a read		epoll	the same by epoll(7)
- *	spin	reads that do not wait		slow	one record a read, and a nap
+ *	spin	reads that do not wait		slow	one record a read, and a nap, until
+ *							the storm is over
  *	lines	text or JSON on standard input
  *
  * PROGRESS is a file that others may look into meanwhile: struct progress. At the end it
@@ -45,6 +46,7 @@ struct progress {
 	uint64_t next; /* sum over all CPUs of the number that comes next */
 	uint64_t read;
 	uint64_t lost;
+	uint64_t over; /* set by others: the storm is over */
 };
 
 struct cpu {
@@ -324,7 +326,8 @@ static void before_epoll(int fd)
 static void before_slow(int fd)
 {
 	(void)fd;
-	usleep(NAP_US);
+	if (!__atomic_load_n(&progress->over, __ATOMIC_RELAXED))
+		usleep(NAP_US);
 }
 
 static const struct mode modes[] = {
