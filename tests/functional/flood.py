@@ -15,13 +15,12 @@ import tempfile
 import time
 import traceback
 
-from lib import (DEVICE, HERE, READER, Check, _cases, act, counters, cpus, links_of, module,
+from lib import (DEVICE, HERE, PATIENCE, READER, Check, _cases, act, counters, cpus, links_of, module,
                  parse_line, run, run_cases, unload)
 
 KINDS = ["ebadf", "varied", "own", "denied", "walk", "raced", "born"]
 ROUNDS = int(os.environ.get("SETNSMON_FLOOD_ROUNDS", len(KINDS)))
 SECONDS = float(os.environ.get("SETNSMON_FLOOD_SECONDS", 5))
-PATIENCE = 60       # seconds until a reader must have shown it
 RINGS = 1024 * len(cpus())
 
 

@@ -16,6 +16,7 @@ import tempfile
 import time
 import traceback
 
+PATIENCE = 60 * int(os.environ.get("SETNSMON_PATIENCE", 1))  # seconds; a guest may be slow
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.dirname(HERE)
 MODULE = os.environ.get("SETNSMON_KO", WORK + "/setnsmon.ko")
@@ -97,7 +98,7 @@ def run_cases(cleanup=None):
 
 # ---- the module ----
 
-def run(*command, timeout=60, **options):
+def run(*command, timeout=PATIENCE, **options):
     """A finished command: .returncode .stdout .stderr (text)."""
     options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([str(c) for c in command], capture_output=True, text=True,

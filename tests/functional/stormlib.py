@@ -14,11 +14,11 @@ import tempfile
 import threading
 import time
 
-from lib import DEVICE, HERE, READER, act, counter, counters, module, put, settle
+from lib import (DEVICE, HERE, PATIENCE, READER, Skip, act, counter, counters, module, put,
+                 settle)
 
 CPUS = os.cpu_count()
 ROLES = "finopdwm"
-PATIENCE = 60 * int(os.environ.get("SETNSMON_PATIENCE", 1))    # seconds; a guest may be slow
 PROGRESS = 32   # bytes of struct progress in witness.c
 
 # Few enough that readers are overtaken, and that a slow one is soon at the end
@@ -162,7 +162,7 @@ def storm(check, seconds, roles, modes, during=None, *, calls=0, all_seen=True, 
         done, begun = (sum(pair[i] for pair in made.values()) for i in (0, 1))
         now = counters()
         check.eq(now["entered"], now["recorded"] + now["missed"], "entered = recorded + missed")
-        check.within(1, now["entered"], begun, "entered")
+        check.within(1 if all_seen else 0, now["entered"], begun, "entered")
         if all_seen:
             check.within(done, now["entered"], begun, "entered: the callers' own count")
         if not set(roles) & set("kx"):
@@ -262,7 +262,9 @@ def cpu_off_and_on():
 # ---- memory ----
 
 def slabs():
-    """{cache: KiB in use}"""
+    """{cache: KiB in use}; a kernel may not tell"""
+    if not os.path.exists("/proc/slabinfo"):
+        return {}
     with open("/proc/slabinfo") as file:
         lines = [line.split() for line in file][2:]
     return {words[0]: int(words[1]) * int(words[3]) // 1024 for words in lines}
@@ -279,6 +281,8 @@ def check_memory(check, before, after):
     """No more in use than before, less what each test of this kind leaves in the page cache and
     in the kernel's own caches. What the module allocates is in vmalloc (rings; in KiB, 720 for
     2048 records), per CPU, or in kmalloc (readers; 8 each)."""
+    if os.path.exists("/sys/kernel/debug/kmemleak"):
+        raise Skip("KASAN keeps what was freed for a while; here the harness asks kmemleak")
     grown = {"free": before[0] - after[0]}
     for name, old, new in zip(("SUnreclaim", "Percpu", "VmallocUsed"), before[1], after[1]):
         grown[name] = new - old

@@ -79,7 +79,7 @@ def disturbed_by(*doings):
 def warm_up(check):
     global before
     during = disturbed_by(kprobes_off_and_on, other_probes, other_tracer, cpu_off_and_on)
-    storm(check, 2, FEW, THREE, during, all_seen=False)
+    storm(check, SECONDS, FEW, THREE, during, all_seen=False)
     before = memory()
 
 
