@@ -7,6 +7,7 @@
 #define SETNSMON_COMPAT_H
 
 #include <linux/dcache.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/ftrace.h>
 #include <linux/kprobes.h>
@@ -108,5 +109,12 @@ static inline struct pid *compat_pidfd_pid(const struct file *file)
 		return file->private_data;
 	return NULL;
 }
+
+/* 6.12, 1da91ea87aef "introduce fd_file(), convert all accessors to it." */
+#ifdef fd_file
+#define compat_fd_file(fd) fd_file(fd)
+#else
+#define compat_fd_file(fd) ((fd).file)
+#endif
 
 #endif /* SETNSMON_COMPAT_H */

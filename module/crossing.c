@@ -31,7 +31,8 @@ static struct territory own_territory(const struct setnsmon_setns *call)
 	const struct user_namespace *ns = current_user_ns();
 
 	if (call->caller_userns_level)
-		return (struct territory){ call->caller_userns_level, call->caller_userns_inum };
+		return (struct territory){ call->caller_userns_level,
+					   call->before[SETNSMON_LINK_USER] };
 	while (ns->level > 1)
 		ns = ns->parent;
 	if (ns->level && uid_eq(ns->owner, current_euid()))

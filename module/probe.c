@@ -10,35 +10,7 @@
 #include <linux/setnsmon.h>
 #include <linux/slab.h>
 
-/* What one CPU counted for one pair. */
-struct pair_counts {
-	u64 entered;
-	u64 ret_unknown;
-};
-
-/**
- * struct probe_pair - one entry function
- * @symbol: its name, or NULL with @address set
- * @address: see @symbol
- * @abi: enum setnsmon_abi, passed on to @ops
- * @wanted: false where this kernel has no such entry
- * @armed: both probes are registered
- * @ops: what to do with a call
- * @counts: by CPU
- * @kprobe: registered first
- * @kretprobe: registered second
- */
-struct probe_pair {
-	const char *symbol;
-	void *address;
-	unsigned int abi;
-	bool wanted;
-	bool armed;
-	const struct probe_ops *ops;
-	struct pair_counts __percpu *counts;
-	struct kprobe kprobe;
-	struct kretprobe kretprobe;
-};
+DEFINE_PER_CPU(struct probe_pair *, probe_captured);
 
 static struct probe_pair pairs[] = {
 	{
@@ -56,54 +28,6 @@ static struct probe_pair pairs[] = {
 
 /* Each call that sleeps inside setns(2) holds an instance; few ever do. */
 #define DEFAULT_MAXACTIVE max_t(unsigned int, 64, 4 * num_possible_cpus())
-
-/* The pair whose kretprobe captured the call that is being entered on this CPU. */
-static DEFINE_PER_CPU(struct probe_pair *, captured);
-
-/* An entry function's only argument: the registers of user space. */
-static const struct pt_regs *call_args(struct pt_regs *regs)
-{
-	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
-}
-
-/* First: the kretprobe, at entry. */
-static int pair_entered(struct kretprobe_instance *ri, struct pt_regs *regs)
-{
-	struct probe_pair *pair = container_of(get_kretprobe(ri), struct probe_pair, kretprobe);
-
-	pair->ops->entered(ri->data, call_args(regs), pair->abi);
-	this_cpu_write(captured, pair);
-	return 0;
-}
-NOKPROBE_SYMBOL(pair_entered);
-
-/* Second, on the same CPU: the kprobe. */
-static int pair_checked(struct kprobe *kprobe, struct pt_regs *regs)
-{
-	struct probe_pair *pair = container_of(kprobe, struct probe_pair, kprobe);
-
-	this_cpu_inc(pair->counts->entered);
-	if (likely(this_cpu_read(captured) == pair)) {
-		this_cpu_write(captured, NULL);
-		return 0;
-	}
-	this_cpu_inc(pair->counts->ret_unknown);
-	pair->ops->unfollowed(call_args(regs), pair->abi);
-	return 0;
-}
-NOKPROBE_SYMBOL(pair_checked);
-
-/* Last, on whatever CPU the caller is by then: the kretprobe, at return. */
-static int pair_returned(struct kretprobe_instance *ri, struct pt_regs *regs)
-{
-	struct kretprobe *kretprobe = get_kretprobe(ri);
-
-	if (likely(kretprobe))
-		container_of(kretprobe, struct probe_pair, kretprobe)
-			->ops->returned(ri->data, regs_return_value(regs));
-	return 0;
-}
-NOKPROBE_SYMBOL(pair_returned);
 
 /*
  * (If the kernel has no memory while it takes a kprobe off ftrace, it warns and keeps it,
@@ -123,8 +47,7 @@ static int pair_arm(struct probe_pair *pair, const struct probe_ops *ops, unsign
 {
 	int err;
 
-	pair->ops = ops;
-	pair->counts = alloc_percpu(struct pair_counts);
+	pair->counts = alloc_percpu(struct probe_counts);
 	if (!pair->counts)
 		return -ENOMEM;
 
@@ -132,7 +55,7 @@ static int pair_arm(struct probe_pair *pair, const struct probe_ops *ops, unsign
 	pair->kprobe = (struct kprobe){
 		.symbol_name = pair->symbol,
 		.addr = pair->address,
-		.pre_handler = pair_checked,
+		.pre_handler = ops->check,
 	};
 	err = register_kprobe(&pair->kprobe);
 	if (err)
@@ -141,8 +64,8 @@ static int pair_arm(struct probe_pair *pair, const struct probe_ops *ops, unsign
 	pair->kretprobe = (struct kretprobe){
 		.kp.symbol_name = pair->symbol,
 		.kp.addr = pair->address,
-		.entry_handler = pair_entered,
-		.handler = pair_returned,
+		.entry_handler = ops->entry,
+		.handler = ops->end,
 		.data_size = ops->data_size,
 		.maxactive = maxactive,
 	};
@@ -211,7 +134,7 @@ void probe_totals(struct probe_totals *totals)
 		/* The kernel counts it without a lock, and so may miscount on several CPUs. */
 		totals->missed += data_race(pairs[i].kprobe.nmissed);
 		for_each_possible_cpu (cpu) {
-			const struct pair_counts *counts = per_cpu_ptr(pairs[i].counts, cpu);
+			const struct probe_counts *counts = per_cpu_ptr(pairs[i].counts, cpu);
 
 			totals->entered += READ_ONCE(counts->entered);
 			totals->ret_unknown += READ_ONCE(counts->ret_unknown);
@@ -254,14 +177,14 @@ static const struct check_target {
 	int value;
 } check_targets[] = { { first_target, 0x5e75 }, { second_target, 0x5e76 } };
 
-static void check_entered(void *data, const struct pt_regs *args, unsigned int abi)
+static void check_entered(long *data, const struct pt_regs *args, unsigned int abi)
 {
 	check.args = args;
 	check.entered++;
 }
 NOKPROBE_SYMBOL(check_entered);
 
-static void check_returned(void *data, long value)
+static void check_returned(long *data, long value)
 {
 	check.value = value;
 }
@@ -273,11 +196,9 @@ static void check_unfollowed(const struct pt_regs *args, unsigned int abi)
 }
 NOKPROBE_SYMBOL(check_unfollowed);
 
-static const struct probe_ops check_ops = {
-	.entered = check_entered,
-	.returned = check_returned,
-	.unfollowed = check_unfollowed,
-};
+DEFINE_PROBE_HANDLERS(check, long, check_entered, check_returned, check_unfollowed);
+
+static const struct probe_ops check_ops = PROBE_OPS(check, long);
 
 static const char *check_verdict(const struct pt_regs *args, int value)
 {

@@ -14,33 +14,127 @@
 #ifndef SETNSMON_PROBE_H
 #define SETNSMON_PROBE_H
 
+#include "compat.h"
+
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
 #include <linux/types.h>
 
+/* What one CPU counted for one pair. */
+struct probe_counts {
+	u64 entered;
+	u64 ret_unknown;
+};
+
 /**
- * struct probe_ops - what to do with a call
- * @data_size: bytes to keep for each call between @entered and @returned
- * @entered: the call begins. @args are the registers of user space
- * @returned: the same call ends with @value
- * @unfollowed: a call begins whose end will not be seen; instead of @entered
- *
- * All run in the context of the caller with preemption off and must not sleep.
+ * struct probe_ops - the handlers of a pair: see DEFINE_PROBE_HANDLERS()
+ * @data_size: bytes that are kept for each call
+ * @entry: of the kretprobe, when the call begins
+ * @check: of the kprobe, just after
+ * @end: of the kretprobe, when the call ends
  */
 struct probe_ops {
 	size_t data_size;
-	void (*entered)(void *data, const struct pt_regs *args, unsigned int abi);
-	void (*returned)(void *data, long value);
-	void (*unfollowed)(const struct pt_regs *args, unsigned int abi);
+	kretprobe_handler_t entry;
+	kprobe_pre_handler_t check;
+	kretprobe_handler_t end;
 };
+
+/**
+ * struct probe_pair - one entry function
+ * @symbol: its name, or NULL with @address set
+ * @address: see @symbol
+ * @abi: enum setnsmon_abi
+ * @wanted: false where this kernel has no such entry
+ * @armed: both probes are registered
+ * @counts: by CPU
+ * @kprobe: registered first
+ * @kretprobe: registered second
+ */
+struct probe_pair {
+	const char *symbol;
+	void *address;
+	unsigned int abi;
+	bool wanted;
+	bool armed;
+	struct probe_counts __percpu *counts;
+	struct kprobe kprobe;
+	struct kretprobe kretprobe;
+};
+
+/* The pair whose kretprobe captured the call that is being entered on this CPU. */
+DECLARE_PER_CPU(struct probe_pair *, probe_captured);
+
+/* An entry function's only argument: the registers of user space. */
+static __always_inline const struct pt_regs *probe_args(struct pt_regs *regs)
+{
+	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
+}
+
+/**
+ * DEFINE_PROBE_HANDLERS() - handlers around three functions of which they become a part
+ * @name: how their names begin, for PROBE_OPS()
+ * @type: what is kept for each call between @entered and @returned
+ * @entered: void (type *data, const struct pt_regs *args, unsigned int abi): the call
+ *	begins. @args are the registers of user space
+ * @returned: void (type *data, long value): the same call ends with @value
+ * @unfollowed: void (const struct pt_regs *args, unsigned int abi): a call begins whose
+ *	end will not be seen; instead of @entered
+ *
+ * All run in the context of the caller with preemption off and must not sleep. First
+ * comes the kretprobe, at entry; second, on the same CPU, the kprobe; last, on whatever
+ * CPU the caller is by then, the kretprobe, at return.
+ */
+#define DEFINE_PROBE_HANDLERS(name, type, entered_fn, returned_fn, unfollowed_fn)                  \
+	static int name##_entry(struct kretprobe_instance *ri, struct pt_regs *regs)               \
+	{                                                                                          \
+		struct probe_pair *pair =                                                          \
+			container_of(get_kretprobe(ri), struct probe_pair, kretprobe);             \
+                                                                                                   \
+		entered_fn((type *)ri->data, probe_args(regs), pair->abi);                         \
+		this_cpu_write(probe_captured, pair);                                              \
+		return 0;                                                                          \
+	}                                                                                          \
+	NOKPROBE_SYMBOL(name##_entry);                                                             \
+                                                                                                   \
+	static int name##_check(struct kprobe *kprobe, struct pt_regs *regs)                       \
+	{                                                                                          \
+		struct probe_pair *pair = container_of(kprobe, struct probe_pair, kprobe);         \
+                                                                                                   \
+		this_cpu_inc(pair->counts->entered);                                               \
+		if (likely(this_cpu_read(probe_captured) == pair)) {                               \
+			this_cpu_write(probe_captured, NULL);                                      \
+			return 0;                                                                  \
+		}                                                                                  \
+		this_cpu_inc(pair->counts->ret_unknown);                                           \
+		unfollowed_fn(probe_args(regs), pair->abi);                                        \
+		return 0;                                                                          \
+	}                                                                                          \
+	NOKPROBE_SYMBOL(name##_check);                                                             \
+                                                                                                   \
+	static int name##_end(struct kretprobe_instance *ri, struct pt_regs *regs)                 \
+	{                                                                                          \
+		/* NULL once it is being unregistered: then nobody is there to tell. */            \
+		if (likely(get_kretprobe(ri)))                                                     \
+			returned_fn((type *)ri->data, regs_return_value(regs));                    \
+		return 0;                                                                          \
+	}                                                                                          \
+	NOKPROBE_SYMBOL(name##_end)
+
+/* A struct probe_ops of the handlers of that name, with data of that type. */
+#define PROBE_OPS(name, type)                                                                      \
+	{                                                                                          \
+		.data_size = sizeof(type), .entry = name##_entry, .check = name##_check,           \
+		.end = name##_end,                                                                 \
+	}
 
 /**
  * struct probe_totals - what the probes saw since they were armed
  * @entered: calls that came, @missed included
  * @missed: calls at which a kprobe handler was already running on that CPU
  *	(kprobe.nmissed), so that none of ours was called
- * @ret_unknown: calls handed to &struct probe_ops.unfollowed
+ * @ret_unknown: calls that were handed to @unfollowed of DEFINE_PROBE_HANDLERS()
  */
 struct probe_totals {
 	u64 entered;

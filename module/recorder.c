@@ -32,6 +32,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include "conclude.h"
 #include "recorder.h"
 #include "ring.h"
 
@@ -50,17 +51,7 @@
 
 DECLARE_WAIT_QUEUE_HEAD(recorder_wait);
 
-/**
- * struct writer - what one CPU writes to
- * @rings: by enum recorder_lane
- * @waker: wakes the readers from a context in which waking is allowed
- */
-struct writer {
-	struct ring rings[RECORDER_LANES];
-	struct irq_work waker;
-};
-
-static DEFINE_PER_CPU(struct writer, writers);
+DEFINE_PER_CPU(struct recorder_writer, recorder_writers);
 
 /*
  * Each reader has every record for itself, so all are woken, also those who wait
@@ -84,11 +75,11 @@ size_t recorder_bytes(void)
 
 unsigned int recorder_ring_records(void)
 {
-	return per_cpu(writers, cpumask_first(cpu_possible_mask)).rings[0].records;
+	return per_cpu(recorder_writers, cpumask_first(cpu_possible_mask)).rings[0].records;
 }
 
-/* Records made on a CPU so far; or, on that CPU, the number of the next one. */
-static u64 writer_end(const struct writer *writer)
+/* Records made on a CPU so far */
+static u64 writer_end(const struct recorder_writer *writer)
 {
 	u64 sum = 0;
 	int lane;
@@ -104,11 +95,11 @@ u64 recorder_recorded(void)
 	int cpu;
 
 	for_each_possible_cpu (cpu)
-		sum += writer_end(per_cpu_ptr(&writers, cpu));
+		sum += writer_end(per_cpu_ptr(&recorder_writers, cpu));
 	return sum;
 }
 
-static void writer_exit(struct writer *writer)
+static void writer_exit(struct recorder_writer *writer)
 {
 	int lane;
 
@@ -118,7 +109,7 @@ static void writer_exit(struct writer *writer)
 	}
 }
 
-static bool writer_init(struct writer *writer, unsigned int records, int node)
+static bool writer_init(struct recorder_writer *writer, unsigned int records, int node)
 {
 	u64 *slots;
 	int lane;
@@ -138,7 +129,7 @@ static void free_rings(void)
 	int cpu;
 
 	for_each_possible_cpu (cpu)
-		writer_exit(per_cpu_ptr(&writers, cpu));
+		writer_exit(per_cpu_ptr(&recorder_writers, cpu));
 }
 
 int recorder_init(unsigned int records)
@@ -152,7 +143,7 @@ int recorder_init(unsigned int records)
 	if (bytes / PAGE_SIZE > totalram_pages() / 2 / num_possible_cpus())
 		goto no_memory;
 	for_each_possible_cpu (cpu)
-		if (!writer_init(per_cpu_ptr(&writers, cpu), records, cpu_to_node(cpu)))
+		if (!writer_init(per_cpu_ptr(&recorder_writers, cpu), records, cpu_to_node(cpu)))
 			goto free_rings;
 	return 0;
 
@@ -169,31 +160,8 @@ void recorder_exit(void)
 	int cpu;
 
 	for_each_possible_cpu (cpu)
-		irq_work_sync(per_cpu_ptr(&writers.waker, cpu));
+		irq_work_sync(per_cpu_ptr(&recorder_writers.waker, cpu));
 	free_rings();
-}
-
-struct setnsmon_record *recorder_begin(enum recorder_lane lane)
-{
-	struct writer *writer = this_cpu_ptr(&writers);
-	struct setnsmon_record *record;
-
-	record = (struct setnsmon_record *)ring_begin(&writer->rings[lane]);
-	record->type = SETNSMON_RECORD_SETNS;
-	record->size = sizeof(*record);
-	record->cpu = smp_processor_id();
-	record->seq = writer_end(writer);
-	return record;
-}
-
-void recorder_commit(enum recorder_lane lane)
-{
-	struct writer *writer = this_cpu_ptr(&writers);
-
-	ring_commit(&writer->rings[lane]);
-	/* Its barrier pairs with that of prepare_to_wait() and poll_wait(). */
-	if (wq_has_sleeper(&recorder_wait))
-		irq_work_queue(&writer->waker);
 }
 
 /* What a reader is told of a record before it takes it: two words that are neighbours. */
@@ -209,11 +177,13 @@ struct mark {
  * struct lane - what a reader knows of one ring
  * @ring: the ring
  * @next: number of the record to read, as the ring counts
+ * @cpu: whose it is
  * @mark: of that record, while the lane is in the heap
  */
 struct lane {
 	const struct ring *ring;
 	u64 next;
+	u32 cpu;
 	struct mark mark;
 };
 
@@ -269,9 +239,11 @@ struct cursor *cursor_new(void)
 		return NULL;
 	}
 	for_each_possible_cpu (cpu)
-		for (lane = 0; lane < RECORDER_LANES; lane++)
+		for (lane = 0; lane < RECORDER_LANES; lane++) {
+			cursor->places[cpu].lanes[lane].cpu = cpu;
 			cursor->places[cpu].lanes[lane].ring =
-				&per_cpu_ptr(&writers, cpu)->rings[lane];
+				&per_cpu_ptr(&recorder_writers, cpu)->rings[lane];
+		}
 	cursor_rewind(cursor);
 	return cursor;
 }
@@ -459,8 +431,10 @@ static void cursor_take(struct cursor *cursor)
 	struct lane *lane = cursor->heap[0];
 	u64 lost;
 
-	if (ring_read(lane->ring, &lane->next, (u64 *)&cursor->record, &lost) == RING_READ)
+	if (ring_read(lane->ring, &lane->next, (u64 *)&cursor->record, &lost) == RING_READ) {
+		conclude(&cursor->record, lane->cpu);
 		cursor_accept(cursor);
+	}
 	heap_update_first(cursor);
 }
 

@@ -6,6 +6,10 @@
 #ifndef SETNSMON_RECORDER_H
 #define SETNSMON_RECORDER_H
 
+#include "ring.h"
+
+#include <linux/irq_work.h>
+#include <linux/percpu.h>
 #include <linux/setnsmon.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -31,15 +35,47 @@ size_t recorder_bytes(void);
 unsigned int recorder_ring_records(void);
 u64 recorder_recorded(void);
 
+/* Where readers wait for a record to be made. */
+extern struct wait_queue_head recorder_wait;
+
+/**
+ * struct recorder_writer - what one CPU writes to
+ * @rings: by enum recorder_lane
+ * @waker: wakes the readers from a context in which waking is allowed
+ */
+struct recorder_writer {
+	struct ring rings[RECORDER_LANES];
+	struct irq_work waker;
+};
+
+DECLARE_PER_CPU(struct recorder_writer, recorder_writers);
+
 /*
  * The writer, with preemption off from the one call to the other, in no
- * interrupt: recorder_begin() returns a record to be filled in place, with @type,
- * @size, @cpu and @seq set and the rest undefined. The caller stamps its time, and
- * every other byte. recorder_commit() publishes it and wakes readers that sleep.
- * Never waits.
+ * interrupt: recorder_begin() returns a record to be filled in place, with @seq set
+ * and the rest undefined. The caller stamps its time, and makes it a note: see
+ * conclude.h. recorder_commit() publishes it and wakes readers that sleep. Never waits.
  */
-struct setnsmon_record *recorder_begin(enum recorder_lane lane);
-void recorder_commit(enum recorder_lane lane);
+static __always_inline struct setnsmon_record *recorder_begin(enum recorder_lane lane)
+{
+	struct recorder_writer *writer = this_cpu_ptr(&recorder_writers);
+	struct setnsmon_record *record;
+
+	record = (struct setnsmon_record *)ring_begin(&writer->rings[lane]);
+	/* Only this CPU moves the heads, so this is no race. */
+	record->seq = writer->rings[RECORDER_PLAIN].head + writer->rings[RECORDER_CROSSING].head;
+	return record;
+}
+
+static __always_inline void recorder_commit(enum recorder_lane lane)
+{
+	struct recorder_writer *writer = this_cpu_ptr(&recorder_writers);
+
+	ring_commit(&writer->rings[lane]);
+	/* Its barrier pairs with that of prepare_to_wait() and poll_wait(). */
+	if (unlikely(wq_has_sleeper(&recorder_wait)))
+		irq_work_queue(&writer->waker);
+}
 
 /*
  * A reader's place in the stream, not to be used by two at once but for
@@ -64,9 +100,6 @@ u64 cursor_lost(const struct cursor *cursor);
 
 /* Will cursor_peek() find one? Takes no lock, any context; a hint. */
 bool cursor_ready(const struct cursor *cursor);
-
-/* Where readers wait for a record to be made. */
-extern struct wait_queue_head recorder_wait;
 
 /* Lets all who wait there look again. May not be called by a probe. */
 void recorder_wake(void);

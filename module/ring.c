@@ -29,7 +29,8 @@
  *
  * One writer at a time writes everything: state, words, head. Readers write
  * nothing here; a cursor belongs to its reader. The writer therefore never
- * waits, and a reader that is stopped in the middle of a copy costs nobody.
+ * waits, and a reader that is stopped in the middle of a copy costs nobody. (Its
+ * end is in ring.h, to be a part of who calls it.)
  *
  * ORDER
  *
@@ -66,22 +67,6 @@
  */
 #include "ring.h"
 
-static u64 state_writing(u64 n)
-{
-	return 2 * n + 1;
-}
-
-static u64 state_holds(u64 n)
-{
-	return 2 * n + 2;
-}
-
-/* The slot of record @n: its state; the words follow. */
-static u64 *slot_of(const struct ring *ring, u64 n)
-{
-	return ring->slots + (n & (ring->records - 1)) * (ring->words + 1ULL);
-}
-
 size_t ring_bytes(u32 records, u32 words)
 {
 	return (size_t)records * (words + 1) * sizeof(u64);
@@ -92,26 +77,10 @@ void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words)
 	ring->slots = slots;
 	ring->records = records;
 	ring->words = words;
+	ring->mask = records - 1;
+	ring->stride = words + 1;
+	ring->slot = NULL;
 	ring->head = 0;
-}
-
-u64 *ring_begin(struct ring *ring)
-{
-	u64 *slot = slot_of(ring, ring->head);
-
-	WRITE_ONCE(slot[0], state_writing(ring->head));
-	smp_mb(); /* B and D, writer's end */
-	kcsan_nestable_atomic_begin();
-	return &slot[1];
-}
-
-void ring_commit(struct ring *ring)
-{
-	u64 n = ring->head;
-
-	kcsan_nestable_atomic_end();
-	smp_store_release(slot_of(ring, n), state_holds(n)); /* A, writer's end */
-	smp_store_release(&ring->head, n + 1);		     /* C, writer's end */
 }
 
 u64 ring_end(const struct ring *ring)
@@ -131,7 +100,7 @@ bool ring_settled(const struct ring *ring)
 	u64 end = ring_end(ring); /* D: after the caller's barrier */
 
 	/* More than "writing": committed, but head did not say so yet when we looked. */
-	return READ_ONCE(*slot_of(ring, end)) < state_writing(end);
+	return READ_ONCE(*ring_slot(ring, end)) < ring_state_writing(end);
 }
 
 /* Copies @count words from @first of record *@cursor, if they are still there. */
@@ -140,16 +109,16 @@ static enum ring_result copy_words(const struct ring *ring, u64 *cursor, u32 fir
 {
 	u64 n = *cursor;
 	u64 end = ring_end(ring);
-	u64 *slot = slot_of(ring, n);
+	u64 *slot = ring_slot(ring, n);
 	u32 i;
 
 	if (n >= end)
 		return RING_EMPTY;
-	if (smp_load_acquire(&slot[0]) == state_holds(n)) { /* A, reader's end */
+	if (smp_load_acquire(&slot[0]) == ring_state_holds(n)) { /* A, reader's end */
 		for (i = 0; i < count; i++)
 			words[i] = READ_ONCE(slot[1 + first + i]);
 		smp_rmb(); /* B, reader's end */
-		if (READ_ONCE(slot[0]) == state_holds(n))
+		if (READ_ONCE(slot[0]) == ring_state_holds(n))
 			return RING_READ;
 	}
 	/*

@@ -10,16 +10,22 @@
 
 /**
  * struct ring - the writer's end; readers only look
- * @slots: memory of ring_bytes(), zeroed, owned by the caller
- * @records: how many slots, a power of two
- * @words: 64-bit words of one record
  * @head: records committed so far; so the number of the next one
+ * @slots: memory of ring_bytes(), zeroed, owned by the caller
+ * @mask: how many slots, a power of two, less one
+ * @stride: 64-bit words of a slot
+ * @slot: of the record that is being written; the writer's alone
+ * @records: how many slots
+ * @words: 64-bit words of one record
  */
 struct ring {
+	u64 head;
 	u64 *slots;
+	size_t mask;
+	size_t stride;
+	u64 *slot;
 	u32 records;
 	u32 words;
-	u64 head;
 };
 
 /* What ring_read() found. */
@@ -35,6 +41,23 @@ size_t ring_bytes(u32 records, u32 words);
 /* @records must be a power of two and @slots zeroed. Not yet visible to readers. */
 void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words);
 
+/* The states of a slot: record @n is being written, or is there. */
+static inline u64 ring_state_writing(u64 n)
+{
+	return 2 * n + 1;
+}
+
+static inline u64 ring_state_holds(u64 n)
+{
+	return 2 * n + 2;
+}
+
+/* The slot of record @n: its state; the words follow. */
+static inline u64 *ring_slot(const struct ring *ring, u64 n)
+{
+	return ring->slots + (n & ring->mask) * ring->stride;
+}
+
 /*
  * Writer only, and only one at a time: between ring_begin() and ring_commit()
  * it must not be preempted by another writer of this ring. Never waits.
@@ -43,8 +66,25 @@ void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words);
  * after ring_begin() cannot be overlooked by a reader that calls
  * ring_settled() after a later reading of the same clock.
  */
-u64 *ring_begin(struct ring *ring);
-void ring_commit(struct ring *ring);
+static inline u64 *ring_begin(struct ring *ring)
+{
+	u64 *slot = ring_slot(ring, ring->head);
+
+	ring->slot = slot;
+	WRITE_ONCE(slot[0], ring_state_writing(ring->head));
+	smp_mb(); /* B and D, writer's end */
+	kcsan_nestable_atomic_begin();
+	return &slot[1];
+}
+
+static inline void ring_commit(struct ring *ring)
+{
+	u64 n = ring->head;
+
+	kcsan_nestable_atomic_end();
+	smp_store_release(ring->slot, ring_state_holds(n)); /* A, writer's end */
+	smp_store_release(&ring->head, n + 1);		    /* C, writer's end */
+}
 
 /* The oldest record that is held, for a reader that starts there; and the end. */
 u64 ring_oldest(const struct ring *ring);

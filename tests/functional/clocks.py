@@ -253,7 +253,7 @@ def jumping(check):
     began, boot = real_now(), boot_now()
     turn = 0
     with module(ring_records=16384), tempfile.NamedTemporaryFile() as log:
-        process = start_storm(log.name, 1500, "fufu")
+        process = start_storm(log.name, 3000, "fufu")
         try:
             # Ahead of the threads, or they leave it no time
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

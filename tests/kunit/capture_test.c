@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From a call to a record: what capture.c concludes, as tables; and a whole call as the
- * probes hand it over, made by the thread that runs the test.
+ * From a call to a record: what capture.c notes of a whole call as the probes hand it
+ * over, made by the thread that runs the test; and what conclude.c concludes, as tables.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt /* as in capture.c, which is not the first here */
+
+#include "recorder_here.h"
+
 #include "../../module/capture.c"
+#include "../../module/conclude.c"
 #include "../../module/links.c"
 #include "family.h"
 
@@ -11,26 +16,7 @@
 #define B 0xbbbbbbbbU
 #define C 0xccccccccU
 
-/* ---- in the place of the recorder ---- */
-
-static struct setnsmon_record recorded;
-static unsigned int begun, committed;
-static enum recorder_lane begun_lane, committed_lane;
-
-/* Holds, as a slot of a ring does, whatever was there before. */
-struct setnsmon_record *recorder_begin(enum recorder_lane lane)
-{
-	memset(&recorded, 0xa5, sizeof(recorded));
-	begun++;
-	begun_lane = lane;
-	return &recorded;
-}
-
-void recorder_commit(enum recorder_lane lane)
-{
-	committed++;
-	committed_lane = lane;
-}
+DEFINE_PER_CPU(struct probe_pair *, probe_captured);
 
 /* ---- words and names ---- */
 
@@ -73,19 +59,99 @@ static const struct {
 static void comm(struct kunit *test)
 {
 	struct setnsmon_setns call;
-	u8 saved[TASK_COMM_LEN], want[TASK_COMM_LEN];
+	u8 want[TASK_COMM_LEN];
 	unsigned int i;
 
-	memcpy(saved, current->comm, sizeof(saved));
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		memset(&call, 0xa5, sizeof(call));
 		memset(want, 0, sizeof(want));
 		memcpy(want, names[i].name, strlen(names[i].name));
-		memcpy(current->comm, names[i].comm, sizeof(saved));
-		read_comm(&call);
-		memcpy(current->comm, saved, sizeof(saved));
+		memcpy(call.comm, names[i].comm, sizeof(call.comm));
+		end_comm(&call);
 		if (memcmp(call.comm, want, sizeof(want)))
 			KUNIT_FAIL(test, "%s is taken for %.16s", names[i].name, call.comm);
+	}
+}
+
+/* The ids of a cred, each another one. */
+static void ids(struct kunit *test)
+{
+	const struct cred cred = {
+		.uid = KUIDT_INIT(1), .euid = KUIDT_INIT(2), .suid = KUIDT_INIT(3),
+		.fsuid = KUIDT_INIT(4), .gid = KGIDT_INIT(5), .egid = KGIDT_INIT(6),
+		.sgid = KGIDT_INIT(7), .fsgid = KGIDT_INIT(8),
+	};
+	struct setnsmon_setns call = {};
+
+	read_ids(&call.uid, &cred);
+	conclude_ids(&call);
+	KUNIT_EXPECT_EQ(test, call.uid, 1U);
+	KUNIT_EXPECT_EQ(test, call.euid, 2U);
+	KUNIT_EXPECT_EQ(test, call.suid, 3U);
+	KUNIT_EXPECT_EQ(test, call.fsuid, 4U);
+	KUNIT_EXPECT_EQ(test, call.gid, 5U);
+	KUNIT_EXPECT_EQ(test, call.egid, 6U);
+	KUNIT_EXPECT_EQ(test, call.sgid, 7U);
+	KUNIT_EXPECT_EQ(test, call.fsgid, 8U);
+}
+
+/* What the kernel has for an id that was not set is no id, but 0 is one. */
+static void audit(struct kunit *test)
+{
+	struct setnsmon_setns call = { .loginuid = 1000, .sessionid = 7 };
+
+	conclude_audit(&call);
+	KUNIT_EXPECT_EQ(test, call.loginuid, 1000U);
+	KUNIT_EXPECT_EQ(test, call.sessionid, 7U);
+	KUNIT_EXPECT_EQ(test, call.has, SETNSMON_HAS_LOGINUID | SETNSMON_HAS_SESSIONID);
+	call = (struct setnsmon_setns){};
+	conclude_audit(&call);
+	KUNIT_EXPECT_EQ(test, call.has, SETNSMON_HAS_LOGINUID | SETNSMON_HAS_SESSIONID);
+	call = (struct setnsmon_setns){ .loginuid = -1, .sessionid = -1 };
+	conclude_audit(&call);
+	KUNIT_EXPECT_EQ(test, call.loginuid, 0U);
+	KUNIT_EXPECT_EQ(test, call.sessionid, 0U);
+	KUNIT_EXPECT_EQ(test, call.has, 0U);
+}
+
+/* Whose the target is, and what is told of that. */
+static const struct {
+	u32 has;
+	u8 relation;
+	u32 level;
+	u32 flags;
+} targets[] = {
+	{ 0, SETNSMON_RELATION_NONE, 0, 0 },
+	{ 0, SETNSMON_RELATION_NONE, 1, 0 },
+	{ SETNSMON_HAS_TARGET_PID, SETNSMON_RELATION_NONE, 1, 0 },
+	{ SETNSMON_HAS_TARGET_NS, SETNSMON_RELATION_NONE, 0, 0 },
+	{ SETNSMON_HAS_TARGET_NS, SETNSMON_RELATION_NONE, 1,
+	  SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD },
+	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER, SETNSMON_RELATION_SAME, 1, 0 },
+	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER, SETNSMON_RELATION_ANCESTOR, 1,
+	  SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD },
+	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER, SETNSMON_RELATION_DESCENDANT, 0,
+	  SETNSMON_FLAG_USERNS_CROSS },
+	{ SETNSMON_HAS_OWNER, SETNSMON_RELATION_UNRELATED, 1, SETNSMON_FLAG_USERNS_CROSS },
+};
+
+static void whose(struct kunit *test)
+{
+	unsigned int i, id;
+
+	for (i = 0; i < ARRAY_SIZE(targets); i++) {
+		struct setnsmon_setns call;
+
+		memset(&call, 0xa5, sizeof(call));
+		call.has = targets[i].has;
+		call.flags = 0;
+		call.relation = targets[i].relation;
+		call.caller_userns_level = targets[i].level;
+		conclude_target(&call);
+		KUNIT_EXPECT_EQ(test, call.flags, targets[i].flags);
+		KUNIT_EXPECT_EQ(test, call.target_id, 0ULL);
+		KUNIT_EXPECT_EQ(test, call.owner_id, 0ULL);
+		for (id = 0; id < SETNSMON_LINKS; id++)
+			KUNIT_EXPECT_EQ(test, call.target_links[id], 0U);
 	}
 }
 
@@ -177,15 +243,15 @@ static void changes(struct kunit *test)
 
 	for (i = 0; i < SETNSMON_LINKS; i++)
 		call.before[i] = call.after[i] = 1000 + i;
-	KUNIT_EXPECT_EQ(test, changed_links(&call), 0U);
+	KUNIT_EXPECT_EQ(test, changed_links(call.before, call.after), 0U);
 	for (i = 0; i < SETNSMON_LINKS; i++) {
 		call.after[i] ^= 0x80000000;
-		KUNIT_EXPECT_EQ(test, changed_links(&call), 1U << i);
+		KUNIT_EXPECT_EQ(test, changed_links(call.before, call.after), 1U << i);
 		call.after[i] ^= 0x80000000;
 	}
 	for (i = 0; i < SETNSMON_LINKS; i++) {
 		call.after[i] = 0;
-		KUNIT_EXPECT_EQ(test, changed_links(&call), (2U << i) - 1);
+		KUNIT_EXPECT_EQ(test, changed_links(call.before, call.after), (2U << i) - 1);
 	}
 }
 
@@ -290,7 +356,7 @@ static void success(struct kunit *test)
 			call.before[link] = A;
 			call.after[link] = verdicts[i].moved & BIT(link) ? verdicts[i].to : A;
 		}
-		judge_success(&call, changed_links(&call));
+		judge_success(&call, changed_links(call.before, call.after));
 		if (call.joined != verdicts[i].joined ||
 		    call.flags != (verdicts[i].raced ? SETNSMON_FLAG_RACED : 0))
 			KUNIT_FAIL(test, "%s: joined %#x, flags %#x", verdicts[i].what, call.joined,
@@ -323,9 +389,9 @@ static void to_init(struct kunit *test)
 	u32 saved[SETNSMON_LINKS];
 	unsigned int link;
 
-	memcpy(saved, initial, sizeof(saved));
+	memcpy(saved, conclude_initial, sizeof(saved));
 	for (link = 0; link < SETNSMON_LINKS; link++) {
-		initial[link] = 1000 + link;
+		conclude_initial[link] = 1000 + link;
 		call.after[link] = 1000 + link;
 	}
 	for (link = 0; link < SETNSMON_LINKS; link++) {
@@ -333,11 +399,11 @@ static void to_init(struct kunit *test)
 		call.after[link] = 1000 + (link + 1) % SETNSMON_LINKS;
 		KUNIT_EXPECT_FALSE(test, reached_initial(&call, BIT(link)));
 	}
-	call.after[SETNSMON_LINK_UTS] = initial[SETNSMON_LINK_UTS];
+	call.after[SETNSMON_LINK_UTS] = conclude_initial[SETNSMON_LINK_UTS];
 	KUNIT_EXPECT_FALSE(test, reached_initial(&call, 0));
 	KUNIT_EXPECT_TRUE(test, reached_initial(&call, LINK(NET) | LINK(UTS)));
 	KUNIT_EXPECT_FALSE(test, reached_initial(&call, LINK(NET) | LINK(IPC)));
-	memcpy(initial, saved, sizeof(saved));
+	memcpy(conclude_initial, saved, sizeof(saved));
 }
 
 /* ---- a whole call ---- */
@@ -369,23 +435,27 @@ static const struct pt_regs bad_fd = { .di = -1L, .orig_ax = 308 };
 
 static void a_call(struct kunit *test, long value, u32 flags)
 {
-	struct call *kept = kunit_kmalloc(test, capture_ops.data_size, GFP_KERNEL);
+	struct call *kept = kunit_kmalloc(test, sizeof(*kept), GFP_KERNEL);
 	const struct setnsmon_setns *call = &recorded.setns;
 
 	KUNIT_ASSERT_NOT_NULL(test, kept);
 	memset(kept, 0xa5, sizeof(*kept));
 	begun = committed = 0;
 	preempt_disable();
-	capture_ops.entered(kept, &bad_fd, SETNSMON_ABI_X86_64);
+	call_entered(kept, &bad_fd, SETNSMON_ABI_X86_64);
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, begun, 0U);
 	preempt_disable();
-	capture_ops.returned(kept, value);
+	call_returned(kept, value);
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, begun, 1U);
 	KUNIT_EXPECT_EQ(test, committed, 1U);
 	KUNIT_EXPECT_EQ(test, (int)begun_lane, RECORDER_PLAIN);
 	KUNIT_EXPECT_EQ(test, (int)committed_lane, RECORDER_PLAIN);
+	conclude(&recorded, 5);
+	KUNIT_EXPECT_EQ(test, recorded.cpu, 5U);
+	KUNIT_EXPECT_EQ(test, (int)recorded.type, SETNSMON_RECORD_SETNS);
+	KUNIT_EXPECT_EQ(test, (size_t)recorded.size, sizeof(recorded));
 	expect_caller(test, call);
 	KUNIT_EXPECT_EQ(test, call->ret, (s32)value);
 	KUNIT_EXPECT_EQ(test, call->joined, 0U);
@@ -419,12 +489,13 @@ static void no_end(struct kunit *test)
 
 	begun = committed = 0;
 	preempt_disable();
-	capture_ops.unfollowed(&bad_fd, SETNSMON_ABI_X86_64);
+	call_unfollowed(&bad_fd, SETNSMON_ABI_X86_64);
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, begun, 1U);
 	KUNIT_EXPECT_EQ(test, committed, 1U);
 	KUNIT_EXPECT_EQ(test, (int)begun_lane, RECORDER_CROSSING);
 	KUNIT_EXPECT_EQ(test, (int)committed_lane, RECORDER_CROSSING);
+	conclude(&recorded, 0);
 	expect_caller(test, call);
 	KUNIT_EXPECT_EQ(test, call->flags, SETNSMON_FLAG_RET_UNKNOWN);
 	KUNIT_EXPECT_FALSE(test, call->has & SETNSMON_HAS_RET);
@@ -436,6 +507,9 @@ static void no_end(struct kunit *test)
 static struct kunit_case capture_cases[] = {
 	CASE("the bytes of a word before its first NUL, whatever they are", bytes_before),
 	CASE("a name ends at its first NUL, and what is behind it is gone", comm),
+	CASE("the ids of a cred, in their order", ids),
+	CASE("audit's ids, set and not set", audit),
+	CASE("whose the target is, and that what is not there is zero", whose),
 	CASE("capability n is bit n", capabilities),
 	CASE("the arguments of each ABI are where its entry leaves them", arguments),
 	CASE("who is above, below and beside whom, in a family of user namespaces", relations),

@@ -21,7 +21,7 @@ report() { # ok|"not ok" NAME
 }
 
 copy() {
-	cp ../../module/ring.c ring_stress_test.c "$scratch"
+	cp ../../module/ring.[ch] ring_stress_test.c "$scratch"
 }
 
 plant() { # FILE SED-SCRIPT
@@ -94,25 +94,25 @@ race='ThreadSanitizer: data race'
 
 fault gcc 1 ring_stress_test.c '/^\t+ring_commit\(&ring\);$/d; s/^(\t+)n = ring.head;$/&\n\1ring_commit(\&ring);/' \
 	"$torn" "a record is committed before it is filled"
-fault gcc 1 ring.c '/WRITE_ONCE\(slot\[0\], state_writing/d' \
+fault gcc 1 ring.h '/WRITE_ONCE\(slot\[0\], ring_state_writing/d' \
 	"$torn" "the state does not say that a record is being written"
-fault gcc 1 ring.c 's/if \(READ_ONCE\(slot\[0\]\) == state_holds\(n\)\)/if (1)/' \
+fault gcc 1 ring.c 's/if \(READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\)\)/if (1)/' \
 	"$torn" "a reader does not look at the state again"
-fault gcc 1 ring.c '/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(slot_of(ring, n), state_holds(n));/' \
+fault gcc 1 ring.h '/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(ring->slot, ring_state_holds(n));/' \
 	"$loss" "head moves before the state"
 fault gcc 1 ring.c 's/end = end - n > ring->records \? end - ring->records : n \+ 1;//' \
 	"$loss" "a reader that was overtaken skips what is still there"
 fault gcc 1 ring.c 's/\*lost = end - n;/*lost = end - n - 1;/' \
 	"$loss" "one lost record is not counted"
-fault gcc 4 ring.c 's/(return) READ_ONCE\(\*slot_of\(ring, end\)\) < (state_writing\(end\);)/\1 \2/' \
+fault gcc 4 ring.c 's/(return) READ_ONCE\(\*ring_slot\(ring, end\)\) < (ring_state_writing\(end\);)/\1 \2/' \
 	'too_early is [1-9]' "settled is said while a record is being written"
-fault asan 1 ring.c 's/\(ring->words \+ 1ULL\)/(ring->words + 2ULL)/' \
+fault asan 1 ring.c 's/ring->stride = words \+ 1;/ring->stride = words + 2;/' \
 	'AddressSanitizer: heap-buffer-overflow' "a slot lies outside of the memory"
 fault tsan 1 ring.c 's/return smp_load_acquire\(&ring->head\);/return ring->head;/' \
 	"$race" "head is read by a plain load"
-fault tsan 1 ring.c 's/smp_store_release\(&ring->head, n \+ 1\);/ring->head = n + 1;/' \
+fault tsan 1 ring.h 's/smp_store_release\(&ring->head, n \+ 1\);/ring->head = n + 1;/' \
 	"$race" "head is written by a plain store"
-fault tsan 1 ring.c 's/smp_store_release\(slot_of\(ring, n\), (.*)\);/WRITE_ONCE(*slot_of(ring, n), \1);/
+fault tsan 1 ring.h 's/smp_store_release\(ring->slot, (.*)\);/WRITE_ONCE(*ring->slot, \1);/
 		s/smp_store_release\(&ring->head, n \+ 1\)/WRITE_ONCE(ring->head, n + 1)/' \
 	"$race" "neither A nor C is a release"
 fault tsan 1 ring.c 's/smp_load_acquire\((.*)\)( ==|;)/READ_ONCE(*(\1))\2/' \

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In the place of the recorder: one record, which a test can look at. Included first. */
+#ifndef SETNSMON_KUNIT_RECORDER_HERE_H
+#define SETNSMON_KUNIT_RECORDER_HERE_H
+
+#define SETNSMON_RECORDER_H
+
+#include <linux/setnsmon.h>
+#include <linux/string.h>
+
+enum recorder_lane { RECORDER_PLAIN, RECORDER_CROSSING, RECORDER_LANES };
+
+static struct setnsmon_record recorded;
+static unsigned int begun, committed;
+static enum recorder_lane begun_lane, committed_lane;
+
+/* Holds, as a slot of a ring does, whatever was there before. */
+static struct setnsmon_record *recorder_begin(enum recorder_lane lane)
+{
+	memset(&recorded, 0xa5, sizeof(recorded));
+	begun++;
+	begun_lane = lane;
+	return &recorded;
+}
+
+static void recorder_commit(enum recorder_lane lane)
+{
+	committed++;
+	committed_lane = lane;
+}
+
+#endif /* SETNSMON_KUNIT_RECORDER_HERE_H */
