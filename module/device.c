@@ -69,16 +69,22 @@ static int device_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* The bytes that a record has in this reader's format, and how many. */
-static const void *reader_format(struct reader *reader, const struct setnsmon_record *record,
-				 size_t *len)
+/* To @buf, in this reader's format: how many bytes, 0 if there is no room, or -EFAULT. */
+static ssize_t reader_put(struct reader *reader, const struct setnsmon_record *record,
+			  char __user *buf, size_t room)
 {
+	size_t len;
+
+	/* (Of a size that the compiler knows the kernel need not look up where it lies.) */
 	if (reader->format == SETNSMON_FORMAT_BINARY) {
-		*len = sizeof(*record);
-		return record;
+		if (room < sizeof(*record))
+			return 0;
+		return copy_to_user(buf, record, sizeof(*record)) ? -EFAULT : sizeof(*record);
 	}
-	*len = text_line(reader->line, record);
-	return reader->line;
+	len = text_line(reader->line, record);
+	if (room < len)
+		return 0;
+	return copy_to_user(buf, reader->line, len) ? -EFAULT : len;
 }
 
 /*
@@ -89,17 +95,14 @@ static ssize_t reader_read(struct reader *reader, char __user *buf, size_t size)
 {
 	const struct setnsmon_record *record;
 	ssize_t done = 0;
-	const void *bytes;
-	size_t len;
+	ssize_t put;
 
 	while ((record = cursor_peek(reader->cursor))) {
-		bytes = reader_format(reader, record, &len);
-		if (len > size - done)
-			return done ?: -EINVAL;
-		if (copy_to_user(buf + done, bytes, len))
-			return done ?: -EFAULT;
+		put = reader_put(reader, record, buf + done, size - done);
+		if (put <= 0)
+			return done ?: put ?: -EINVAL;
 		cursor_next(reader->cursor);
-		done += len;
+		done += put;
 		if (signal_pending(current))
 			break;
 		cond_resched();

@@ -67,7 +67,7 @@ static const struct field_name relation_names[] = {
 
 #define ROW(path_, type_, member, needs_, names_)			\
 	{								\
-		.path = path_, .type = type_,				\
+		.path = path_, .len = sizeof(path_) - 1, .type = type_,	\
 		.size = sizeof(((struct setnsmon_record *)0)->member),	\
 		.offset = offsetof(struct setnsmon_record, member),	\
 		.needs = needs_, .names = names_,			\
@@ -76,8 +76,10 @@ static const struct field_name relation_names[] = {
 #define S32(path, member, needs)   ROW(path, FIELD_S32, member, needs, NULL)
 #define U64(path, member, needs)   ROW(path, FIELD_U64, member, needs, NULL)
 #define HEX64(path, member, needs) ROW(path, FIELD_HEX64, member, needs, NULL)
-#define OPEN(path_, needs_)	   { .path = path_, .type = FIELD_OPEN, .needs = needs_ }
-#define CLOSE(path_)		   { .path = path_, .type = FIELD_CLOSE }
+#define OTHER(path_, type_, needs_) \
+	{ .path = path_, .len = sizeof(path_) - 1, .type = type_, .needs = needs_ }
+#define OPEN(path, needs)	   OTHER(path, FIELD_OPEN, needs)
+#define CLOSE(path)		   OTHER(path, FIELD_CLOSE, 0)
 
 /* An object of ten inode numbers, by enum setnsmon_link. */
 #define LINKS(object, member, needs)						\
@@ -95,7 +97,7 @@ static const struct field_name relation_names[] = {
 	CLOSE(object)
 
 #define HEAD							\
-	{ .path = "v", .type = FIELD_VERSION },			\
+	OTHER("v", FIELD_VERSION, 0),				\
 	ROW("event", FIELD_NAME, type, 0, record_names),	\
 	ROW("time", FIELD_TIME, real_ns, 0, NULL),		\
 	U64("boot_ns", boot_ns, 0)
@@ -211,44 +213,6 @@ unsigned int field_close(const struct field *fields, unsigned int i)
 			depth++;
 		else if (fields[i].type == FIELD_CLOSE && --depth == 0)
 			return i;
-	}
-}
-
-bool field_is_null(const struct field *f, const struct setnsmon_record *rec)
-{
-	if (f->needs && (rec->setns.has & f->needs) != f->needs)
-		return true;
-	return f->type == FIELD_ERRNO && (s32)field_u32(f, rec) >= 0;
-}
-
-const u8 *field_bytes(const struct field *f, const struct setnsmon_record *rec)
-{
-	return (const u8 *)rec + f->offset;
-}
-
-u64 field_u64(const struct field *f, const struct setnsmon_record *rec)
-{
-	u64 value;
-
-	memcpy(&value, field_bytes(f, rec), sizeof(value));
-	return value;
-}
-
-u32 field_u32(const struct field *f, const struct setnsmon_record *rec)
-{
-	const u8 *p = field_bytes(f, rec);
-	u16 half;
-	u32 word;
-
-	switch (f->size) {
-	case sizeof(u8):
-		return *p;
-	case sizeof(u16):
-		memcpy(&half, p, sizeof(half));
-		return half;
-	default:
-		memcpy(&word, p, sizeof(word));
-		return word;
 	}
 }
 

@@ -36,6 +36,7 @@ struct field_name {
 /**
  * struct field - one row
  * @path: full name; the members of an object have its name and a dot before theirs
+ * @len: of @path
  * @type: how to show it
  * @size: bytes of the value (FIELD_NAME: 1, 2 or 4)
  * @offset: where it is in struct setnsmon_record
@@ -44,6 +45,7 @@ struct field_name {
  */
 struct field {
 	const char *path;
+	u8 len;
 	u8 type;
 	u8 size;
 	u16 offset;
@@ -63,13 +65,45 @@ const struct field *fields_of(unsigned int record_type, unsigned int *count);
 /* The row that closes the object which row @i opens. */
 unsigned int field_close(const struct field *fields, unsigned int i);
 
-/* Is this field null in this record? */
-bool field_is_null(const struct field *f, const struct setnsmon_record *rec);
-
 /* Values by type; the field must be of a type that fits. */
-u64 field_u64(const struct field *f, const struct setnsmon_record *rec);
-u32 field_u32(const struct field *f, const struct setnsmon_record *rec);
-const u8 *field_bytes(const struct field *f, const struct setnsmon_record *rec);
+static inline const u8 *field_bytes(const struct field *f, const struct setnsmon_record *rec)
+{
+	return (const u8 *)rec + f->offset;
+}
+
+static inline u64 field_u64(const struct field *f, const struct setnsmon_record *rec)
+{
+	u64 value;
+
+	memcpy(&value, field_bytes(f, rec), sizeof(value));
+	return value;
+}
+
+static inline u32 field_u32(const struct field *f, const struct setnsmon_record *rec)
+{
+	const u8 *p = field_bytes(f, rec);
+	u16 half;
+	u32 word;
+
+	switch (f->size) {
+	case sizeof(u8):
+		return *p;
+	case sizeof(u16):
+		memcpy(&half, p, sizeof(half));
+		return half;
+	default:
+		memcpy(&word, p, sizeof(word));
+		return word;
+	}
+}
+
+/* Is this field null in this record? */
+static inline bool field_is_null(const struct field *f, const struct setnsmon_record *rec)
+{
+	if (f->needs && (rec->setns.has & f->needs) != f->needs)
+		return true;
+	return f->type == FIELD_ERRNO && (s32)field_u32(f, rec) >= 0;
+}
 
 /* The name of a FIELD_NAME value, NULL if the value has none. */
 const char *field_name_of(const struct field_name *names, u32 value);

@@ -103,6 +103,23 @@ bool ring_settled(const struct ring *ring)
 	return READ_ONCE(*ring_slot(ring, end)) < ring_state_writing(end);
 }
 
+/* By single loads: another CPU may write them meanwhile. Eight at a time, for it is done often. */
+static void load_words(u64 *to, const u64 *from, u32 count)
+{
+	for (; count >= 8; count -= 8, to += 8, from += 8) {
+		to[0] = READ_ONCE(from[0]);
+		to[1] = READ_ONCE(from[1]);
+		to[2] = READ_ONCE(from[2]);
+		to[3] = READ_ONCE(from[3]);
+		to[4] = READ_ONCE(from[4]);
+		to[5] = READ_ONCE(from[5]);
+		to[6] = READ_ONCE(from[6]);
+		to[7] = READ_ONCE(from[7]);
+	}
+	while (count--)
+		*to++ = READ_ONCE(*from++);
+}
+
 /* Copies @count words from @first of record *@cursor, if they are still there. */
 static enum ring_result copy_words(const struct ring *ring, u64 *cursor, u32 first, u32 count,
 				   u64 *words, u64 *lost)
@@ -110,13 +127,11 @@ static enum ring_result copy_words(const struct ring *ring, u64 *cursor, u32 fir
 	u64 n = *cursor;
 	u64 end = ring_end(ring);
 	u64 *slot = ring_slot(ring, n);
-	u32 i;
 
 	if (n >= end)
 		return RING_EMPTY;
 	if (smp_load_acquire(&slot[0]) == ring_state_holds(n)) { /* A, reader's end */
-		for (i = 0; i < count; i++)
-			words[i] = READ_ONCE(slot[1 + first + i]);
+		load_words(words, slot + 1 + first, count);
 		smp_rmb(); /* B, reader's end */
 		if (READ_ONCE(slot[0]) == ring_state_holds(n))
 			return RING_READ;

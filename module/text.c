@@ -15,18 +15,32 @@ static char *put_str(char *p, const char *s)
 	return p + len;
 }
 
+static unsigned int count_digits(u64 value)
+{
+	unsigned int n = 1;
+
+	for (; value >= 10000; value /= 10000)
+		n += 4;
+	return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+/* Two digits at a time, from the end. */
 static char *put_u64(char *p, u64 value)
 {
-	char digits[20];
-	unsigned int n = 0;
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	char *end = p + count_digits(value);
 
-	do {
-		digits[n++] = '0' + value % 10;
-		value /= 10;
-	} while (value);
-	while (n)
-		*p++ = digits[--n];
-	return p;
+	for (p = end; value >= 10; value /= 100) {
+		p -= 2;
+		memcpy(p, &pairs[2 * (value % 100)], 2);
+		if (value < 100)
+			return end;
+	}
+	p[-1] = '0' + value;
+	return end;
 }
 
 /* Exactly @width digits, zeros in front. */
@@ -212,7 +226,8 @@ size_t text_line(char *buf, const struct setnsmon_record *rec)
 
 		if (f->type == FIELD_CLOSE || (f->type == FIELD_OPEN && !null))
 			continue;
-		p = put_str(p, f->path);
+		memcpy(p, f->path, f->len);
+		p += f->len;
 		*p++ = '=';
 		if (!null)
 			p = put_value(p, f, rec);
