@@ -137,7 +137,8 @@ cmd_build()
 	# What is planted there only such a kernel finds
 	from_source "$K_IMAGE" && parts+=(kunit debug)
 	for part in "$@"; do
-		[[ " ${parts[*]} " == *" $part "* ]] || usage_error "build: no part '$part'; there are: ${parts[*]}"
+		[[ " ${parts[*]} bench " == *" $part "* ]] ||
+			usage_error "build: no part '$part'; there are: ${parts[*]} bench"
 	done
 	(($#)) || set -- "${parts[@]}"
 	need_kernel

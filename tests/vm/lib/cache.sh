@@ -8,6 +8,7 @@
 #   kernel-NAME     chroot/ = tools + headers; root.img = guest + modules; vmlinux, vmlinuz, initramfs.gz, release
 #                   (from source: see source.sh)
 #   check-NAME      chroot/ = kernel-NAME's + the checkers
+#   bench-NAME      root.img = kernel-NAME's + what the benchmark compares with; see bench.sh
 #   system-NAME     root.img = a whole Debian with systemd, and the packages it may install; see system.sh
 #   debs-SUITE      every package ever downloaded for the suite, shared by the pieces above
 #
@@ -385,10 +386,11 @@ need_check()
 cmd_setup()
 {
 	local want=kernel kernel=$DEFAULT_KERNEL opt
-	while getopts :k:cs opt; do
+	while getopts :k:csb opt; do
 		case $opt in
 		k) kernel=$OPTARG ;;
 		c) want=check ;;
+		b) want=bench ;;
 		s) want=system ;;
 		*) usage_error "setup: -$OPTARG: unknown, or its value is missing" ;;
 		esac
@@ -398,6 +400,7 @@ cmd_setup()
 	case $want in
 	kernel) need_kernel ;;
 	check) need_check ;;
+	bench) need_bench ;;
 	system)
 		need_system
 		say "the system with kernel $K_NAME is ready in $CACHE"
@@ -417,6 +420,7 @@ _current_pieces()
 		guest_dir
 		kernel_dir
 		check_dir
+		bench_dir
 		system_dir
 	done < <(kernel_names)
 }

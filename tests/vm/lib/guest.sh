@@ -131,12 +131,14 @@ _qemu()
 # _qemu_piece DIR OPTION...: the machine of a kernel of the table; what it writes to its root is thrown away
 _qemu_piece()
 {
-	local dir=$1 piece boot
+	local dir=$1 piece boot root
 	shift
 	piece=$(kernel_dir)
+	root=$piece/root.img
+	[[ ! ${BENCH:-} ]] || root=$(bench_dir)/root.img
 	boot=$piece/vmlinux
 	[[ -e $boot && ! $REAL_BOOT ]] || boot=$piece/vmlinuz
-	_qemu "$dir" "$boot" "$piece/initramfs.gz" "$piece/root.img,snapshot=on" "$@"
+	_qemu "$dir" "$boot" "$piece/initramfs.gz" "$root,snapshot=on" "$@"
 }
 
 # _prepare DIR KIND PATH... -- COMMAND...
@@ -265,8 +267,8 @@ _run_dir()
 cmd_run()
 {
 	local kernel=$DEFAULT_KERNEL opt paths=() extra=() dir keep=''
-	CPUS=2 MEMORY=1024 TIME_LIMIT=300 APPEND='' REAL_BOOT='' THREADS=single
-	while getopts :k:c:m:t:a:q:o:i:pz opt; do
+	CPUS=2 MEMORY=1024 TIME_LIMIT=300 APPEND='' REAL_BOOT='' THREADS=single BENCH=''
+	while getopts :k:c:m:t:a:q:o:i:bpz opt; do
 		case $opt in
 		k) kernel=$OPTARG ;;
 		c) CPUS=$OPTARG ;;
@@ -276,6 +278,7 @@ cmd_run()
 		q) read -ra extra <<<"$OPTARG" ;;
 		o) keep=$OPTARG ;;
 		i) paths+=("$OPTARG") ;;
+		b) BENCH=1 ;;
 		p)
 			THREADS=multi
 			# shellcheck disable=SC2034  # _job passes it on
@@ -289,6 +292,7 @@ cmd_run()
 	(($#)) || usage_error "run: no script"
 	kernel_load "$kernel"
 	need_kernel
+	[[ ! $BENCH ]] || need_bench
 	dir=$(_run_dir "$keep")
 	_terminal_hints
 	_prepare "$dir" run "${paths[@]}" -- "$@"
