@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls system calls and tells what one costs, in ticks of the time stamp counter.
+ * In a guest with -icount shift=0 a tick is an instruction.
+ *
+ *	calls cost N [PAUSE]	N single calls of each kind: "cost KIND MEDIAN MEAN"
+ *	calls only KIND N [PAUSE]	the same for one kind
+ *	calls stream N [BURST PAUSE]	N calls of setns(2) at full rate, or in bursts: "stream N TICKS"
+ *
+ * PAUSE is in microseconds, and stands between two calls, outside of what is timed.
+ * With "-c CPU" before the word it stays on that processor.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ticks.h"
+
+#define WARM_UP 64
+
+struct kind {
+	const char *name;
+	long number;
+	long args[2];
+	long ret;
+};
+
+static struct kind kinds[] = {
+	{ "uts", SYS_setns, { -1, CLONE_NEWUTS }, 0 },
+	{ "ebadf", SYS_setns, { -1, 0 }, -EBADF },
+	{ "getppid", SYS_getppid, { 0, 0 }, 0 },
+	{ 0 },
+};
+
+static void pause_us(long us)
+{
+	struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
+
+	if (us)
+		nanosleep(&ts, NULL);
+}
+
+/* No C library between the two readings of the counter. */
+static long raw_call(long number, const long *args)
+{
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(number), "D"(args[0]), "S"(args[1])
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static uint64_t timed(const struct kind *kind)
+{
+	uint64_t begin = ticks();
+	long ret = raw_call(kind->number, kind->args);
+	uint64_t end = ticks();
+
+	if (kind->number == SYS_setns && ret != kind->ret)
+		die("%s: returned %ld", kind->name, ret);
+	return end - begin;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void cost(const struct kind *kind, long n, long pause)
+{
+	uint64_t *each = malloc(n * sizeof(*each)), sum = 0;
+	long i;
+
+	if (!each || mlock(each, n * sizeof(*each)))
+		die("no memory");
+	for (i = 0; i < WARM_UP; i++)
+		timed(kind);
+	for (i = 0; i < n; i++) {
+		pause_us(pause);
+		each[i] = timed(kind);
+		sum += each[i];
+	}
+	qsort(each, n, sizeof(*each), by_size);
+	printf("cost %s %lu %.1f\n", kind->name, (unsigned long)each[n / 2], (double)sum / n);
+	fflush(stdout);
+	free(each);
+}
+
+static void cost_of(const char *name, long n, long pause)
+{
+	struct kind *kind;
+
+	for (kind = kinds; kind->name; kind++)
+		if (!name || !strcmp(name, kind->name))
+			cost(kind, n, pause);
+}
+
+static void stream(long n, long burst, long pause)
+{
+	uint64_t begin = ticks();
+	long i;
+
+	for (i = 0; i < n; i++) {
+		if (raw_call(kinds[0].number, kinds[0].args))
+			die("setns failed");
+		if (burst && i % burst == burst - 1)
+			pause_us(pause);
+	}
+	printf("stream %ld %lu\n", n, (unsigned long)(ticks() - begin));
+}
+
+static void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("cannot stay on processor %d: %s", cpu, strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 3 && !strcmp(argv[1], "-c")) {
+		stay_on(atoi(argv[2]));
+		argc -= 2;
+		argv += 2;
+	}
+	kinds[0].args[0] = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+	if (kinds[0].args[0] < 0)
+		die("cannot open /proc/self/ns/uts");
+	if (argc >= 3 && !strcmp(argv[1], "cost"))
+		cost_of(NULL, number(argv[2]), argc > 3 ? number(argv[3]) : 0);
+	else if (argc >= 4 && !strcmp(argv[1], "only"))
+		cost_of(argv[2], number(argv[3]), argc > 4 ? number(argv[4]) : 0);
+	else if (argc >= 3 && !strcmp(argv[1], "stream"))
+		stream(number(argv[2]), argc > 4 ? number(argv[3]) : 0, argc > 4 ? number(argv[4]) : 0);
+	else
+		die("see the head of calls.c");
+	return 0;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Readers of /dev/setnsmon, timed from the first read to the last.
+ *
+ *	drain binary N SIZE	binary records, by reads of SIZE bytes, until N calls are read or told as lost
+ *	drain text N SIZE	lines, written to stdout as cat(1) does
+ *	drain spawn COMMAND...	from before the fork until COMMAND has ended
+ *
+ * They print "drain READ LOST TICKS" to stderr. With "-n" before the word they begin
+ * at the end of the stream; they print "ready" once they are about to read.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/setnsmon.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ticks.h"
+
+static int from_now;
+static unsigned long calls, lost;
+
+static int device(uint32_t format)
+{
+	int fd = open(SETNSMON_DEVICE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, SETNSMON_IOC_FORMAT, &format))
+		die(SETNSMON_DEVICE ": %s", strerror(errno));
+	if (from_now) {
+		lseek(fd, 0, SEEK_END);
+		fputs("ready\n", stderr);
+	}
+	return fd;
+}
+
+/* What is told of each CPU must be without a gap, or this is no measurement of anything. */
+static void take_records(const char *buf, ssize_t size)
+{
+	static uint64_t next[4096];
+	static unsigned char seen[4096];
+
+	while (size > 0) {
+		const struct setnsmon_record *rec = (const void *)buf;
+		uint64_t count = rec->type == SETNSMON_RECORD_LOST ? rec->lost.count : 1;
+
+		if (rec->cpu >= 4096 || (seen[rec->cpu] && rec->seq != next[rec->cpu]))
+			die("record %llu of CPU %u is out of order", (unsigned long long)rec->seq, rec->cpu);
+		seen[rec->cpu] = 1;
+		next[rec->cpu] = rec->seq + count;
+		if (rec->type == SETNSMON_RECORD_LOST)
+			lost += count;
+		else
+			calls++;
+		buf += rec->size;
+		size -= rec->size;
+	}
+}
+
+/* Only text of our own calls comes by here, in which a newline ends a line. Most cannot be lost events. */
+static void take_lines(const char *buf, ssize_t size)
+{
+	const char *end = buf + size, *line_end;
+
+	while (buf < end && (line_end = memchr(buf, '\n', end - buf))) {
+		const char *count;
+
+		if (memmem(buf, line_end - buf, "event=lost", 10)) {
+			count = memmem(buf, line_end - buf, " count=", 7);
+			lost += count ? strtoul(count + 7, NULL, 10) : 0;
+		} else {
+			calls++;
+		}
+		buf = line_end + 1;
+	}
+}
+
+static ssize_t take(int fd, char *buf, size_t size)
+{
+	ssize_t got = read(fd, buf, size);
+
+	if (got <= 0)
+		die("read: %s", strerror(errno));
+	return got;
+}
+
+static void binary(unsigned long n, size_t size)
+{
+	char *buf = malloc(size);
+	int fd = device(SETNSMON_FORMAT_BINARY);
+
+	while (calls + lost < n)
+		take_records(buf, take(fd, buf, size));
+}
+
+/* Finding the ends of lines costs some: see README.md */
+static void text(unsigned long n, size_t size)
+{
+	char *buf = malloc(size);
+	int fd = device(SETNSMON_FORMAT_TEXT);
+
+	while (calls + lost < n) {
+		ssize_t got = take(fd, buf, size);
+
+		if (write(STDOUT_FILENO, buf, got) != got)
+			die("write: %s", strerror(errno));
+		take_lines(buf, got);
+	}
+}
+
+static void spawn(char **argv)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execvp(argv[0], argv);
+		die("%s: %s", argv[0], strerror(errno));
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		die("%s failed (status %#x)", argv[0], status);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t begin;
+
+	if (argc > 1 && !strcmp(argv[1], "-n")) {
+		from_now = 1;
+		argc--;
+		argv++;
+	}
+	begin = ticks();
+	if (argc == 4 && !strcmp(argv[1], "binary"))
+		binary(number(argv[2]), number(argv[3]));
+	else if (argc == 4 && !strcmp(argv[1], "text"))
+		text(number(argv[2]), number(argv[3]));
+	else if (argc > 2 && !strcmp(argv[1], "spawn"))
+		spawn(argv + 2);
+	else
+		die("see the head of drain.c");
+	fprintf(stderr, "drain %lu %lu %lu\n", calls, lost, (unsigned long)(ticks() - begin));
+	return 0;
+}

@@ -1,0 +1,512 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Measures cases in a guest, as root; started by `measure`, which knows what kind of guest each case wants.
+#
+#	guest.sh CASE...
+#
+# Prints lines for report.py:
+#
+#	value CASE NAME NUMBER
+#	skip CASE REASON
+#	fail CASE REASON
+#
+# Each case first measures the bare calls in the same guest: what it adds is the difference.
+set -u
+
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
+N=${SETNSMON_BENCH_N:-2000}		# single calls of each kind
+STREAM=${SETNSMON_BENCH_STREAM:-20000}	# calls at full rate
+TRACING=/sys/kernel/tracing
+SCRATCH=$(mktemp -d)
+case=''
+
+value() # NAME NUMBER
+{
+	printf 'value %s %s %s\n' "$case" "$1" "$2"
+}
+
+# To stop one case, which runs in a subshell
+skip()
+{
+	printf 'skip %s %s\n' "$case" "$*"
+	exit 0
+}
+
+fail()
+{
+	printf 'fail %s %s\n' "$case" "$(tr -s '\n' ' ' <<<"$*")"
+	exit 1
+}
+
+# must COMMAND...
+must()
+{
+	"$@" >"$SCRATCH/must" 2>&1 || fail "$*: $(tail -n 3 "$SCRATCH/must")"
+}
+
+# costs PREFIX COMMAND...: COMMAND is calls, or something that runs it
+costs()
+{
+	local prefix=$1 word kind median mean
+	shift
+	"$@" >"$SCRATCH/costs" 2>"$SCRATCH/errors" || fail "$*: $(tail -n 3 "$SCRATCH/errors")"
+	while read -r word kind median mean; do
+		[[ $word == cost ]] || continue
+		value "$prefix$kind" "$median"
+		value "$prefix${kind}_mean" "$mean"
+	done <"$SCRATCH/costs"
+}
+
+cost()
+{
+	costs '' ./calls cost "$N"
+}
+
+bare()
+{
+	costs bare_ ./calls cost "$N"
+}
+
+# until_true COMMAND...: waits a minute at most
+until_true()
+{
+	local tries
+	for ((tries = 0; tries < 600; tries++)); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	fail "waited in vain for: $*"
+}
+
+# in_background COMMAND...: sets background; its output is in $SCRATCH/peer
+in_background()
+{
+	"$@" >"$SCRATCH/peer" 2>"$SCRATCH/peer.errors" </dev/null &
+	background=$!
+}
+
+# end SIGNAL: the one in the background is told to end, and has
+end()
+{
+	kill "-$1" "$background" 2>/dev/null || fail "it had ended already: $(tail -n 3 "$SCRATCH/peer.errors")"
+	wait "$background"
+}
+
+# stream: calls at full rate, without anything that could slow them down but what is measured
+stream()
+{
+	./calls stream "$STREAM" >"$SCRATCH/stream" || fail "the stream failed"
+	read -r _ _ ticks <"$SCRATCH/stream"
+	value stream_ticks "$((ticks / STREAM))"
+	value stream_calls "$STREAM"
+}
+
+# recorded COUNT RECORDS-A-CALL: how many calls of the stream came through whole
+recorded()
+{
+	value stream_lost "$((STREAM - $1 / $2))"
+}
+
+# bytes BYTES EVENTS
+bytes()
+{
+	(($2)) || fail "it recorded nothing"
+	value bytes "$(($1 / $2))"
+}
+
+file_size()
+{
+	stat -c %s "$1"
+}
+
+# --- ours ---------------------------------------------------------------------------------------------------------
+
+load() # PARAMETER...
+{
+	must insmod ../setnsmon.ko "$@"
+}
+
+unload()
+{
+	must rmmod setnsmon
+}
+
+case_bare()
+{
+	bare
+}
+
+# The pair, and each half of it
+case_empty()
+{
+	bare
+	must insmod empty.ko "planted=${SETNSMON_BENCH_PLANTED:-0}"
+	cost
+	must rmmod empty
+	must insmod empty.ko kretprobe=0
+	costs kprobe_ ./calls cost "$N"
+	must rmmod empty
+	must insmod empty.ko kprobe=0
+	costs kretprobe_ ./calls cost "$N"
+	must rmmod empty
+}
+
+case_ours()
+{
+	bare
+	load
+	cost
+	value memory_kib "$(dmesg | sed -nE 's/.*setnsmon: .* ([0-9]+) KiB$/\1/p' | tail -n 1)"
+	unload
+	# A reader that was there before, and takes what it can get
+	load
+	in_background ./drain -n binary "$STREAM" 65536
+	until_true grep -q ready "$SCRATCH/peer.errors"
+	stream
+	wait "$background" || fail "the reader: $(tail -n 1 "$SCRATCH/peer.errors")"
+	value stream_lost "$(awk '$1 == "drain" { print $3 }' "$SCRATCH/peer.errors")"
+	value bytes 368
+	unload
+}
+
+# readers COUNT HOW...: as many that sleep in read; HOW starts them
+readers()
+{
+	local count=$1 i
+	shift
+	pids=()
+	for ((i = 0; i < count; i++)); do
+		"$@" cat /dev/setnsmon >/dev/null 2>&1 &
+		pids+=("$!")
+	done
+	until_true grep -qx "$count" /sys/class/misc/setnsmon/readers
+	sleep 1
+}
+
+no_readers()
+{
+	kill "${pids[@]}"
+	wait "${pids[@]}" 2>/dev/null
+	until_true grep -qx 0 /sys/class/misc/setnsmon/readers
+}
+
+# At full rate a reader does not sleep between two calls. In pauses of a millisecond it does, and each call wakes it. It
+# has the idle class then, so that it does not run before the call has returned: what it does is not the caller's.
+with_readers() # COUNT
+{
+	bare
+	load
+	readers "$1"
+	cost
+	no_readers
+	readers "$1" chrt -i 0
+	costs wake_ ./calls cost $((N / 4)) 1000
+	no_readers
+	unload
+}
+
+case_ours-reader()
+{
+	with_readers 1
+}
+
+case_ours-readers8()
+{
+	with_readers 8
+}
+
+# drained NAME N COMMAND...: the fastest of three, of all that is in the ring
+drained()
+{
+	local name=$1 command best='' read lost ticks i
+	shift
+	for ((i = 0; i < 3; i++)); do
+		"$@" 2>"$SCRATCH/drain" >/dev/null || fail "$*: $(tail -n 1 "$SCRATCH/drain")"
+		read -r _ read lost ticks < <(grep '^drain ' "$SCRATCH/drain")
+		((lost == 0)) || fail "$*: $lost were lost"
+		[[ $best ]] && ((best <= ticks)) || best=$ticks
+	done
+	printf -v "$name" '%d' "$best"
+}
+
+# difference NAME FROM TO N
+difference()
+{
+	value "$1" "$((($3 - $2) / $4))"
+}
+
+# What an event costs its reader, in the kernel and outside: the difference of many and few, so that what it takes to
+# start and to end drops out
+case_drain()
+{
+	local few=500 many=3500 few_ticks many_ticks
+	load ring_records=4096
+	must ./calls stream 4000
+	drained few_ticks ./drain binary $few 131072
+	drained many_ticks ./drain binary $many 131072
+	difference drain_binary "$few_ticks" "$many_ticks" $((many - few))
+	drained few_ticks ./drain binary $few 368
+	drained many_ticks ./drain binary $many 368
+	difference drain_binary_single "$few_ticks" "$many_ticks" $((many - few))
+	drain_text
+	for format in logfmt json table; do
+		drained few_ticks ./drain spawn ../setnsmon -o "$format" -n $few
+		drained many_ticks ./drain spawn ../setnsmon -o "$format" -n $many
+		difference "drain_$format" "$few_ticks" "$many_ticks" $((many - few))
+	done
+	unload
+}
+
+# As cat does it, with cat's size of buffer; how many lines a read returns is not ours to say, so it reads all
+drain_text()
+{
+	local few_ticks many_ticks
+	drained few_ticks ./drain text 500 131072
+	drained many_ticks ./drain text 3500 131072
+	difference drain_text "$few_ticks" "$many_ticks" 3000
+}
+
+# --- the kernel's own tracing ---------------------------------------------------------------------------------------
+
+tracing()
+{
+	echo "$2" >"$TRACING/$1" || fail "cannot write '$2' to $1"
+}
+
+# A reader takes the events out of the ring while the calls are made
+ftrace_stream() # PATTERN
+{
+	local got
+	tracing trace ''
+	in_background cat "$TRACING/trace_pipe"
+	sleep 1
+	stream
+	sleep 20
+	end TERM
+	got=$(grep -c "$1" "$SCRATCH/peer")
+	recorded "$got" 2
+}
+
+ftrace_bytes()
+{
+	local stats=$TRACING/per_cpu/cpu0/stats
+	tracing trace ''
+	must ./calls stream 1000
+	bytes "$(sed -n 's/^bytes: //p' "$stats")" "$(($(sed -n 's/^entries: //p' "$stats") / 2))"
+}
+
+syscall_events() # 0|1
+{
+	tracing events/syscalls/sys_enter_setns/enable "$1"
+	tracing events/syscalls/sys_exit_setns/enable "$1"
+}
+
+case_ftrace()
+{
+	bare
+	syscall_events 1
+	cost
+	ftrace_bytes
+	ftrace_stream sys_setns
+	syscall_events 0
+}
+
+case_ftrace-kprobes()
+{
+	bare
+	tracing kprobe_events 'p:bench/entry __x64_sys_setns fd=+112(%di):s32 nstype=+104(%di):x32'
+	echo 'r:bench/return __x64_sys_setns ret=$retval:s64' >>"$TRACING/kprobe_events" || fail "no return probe"
+	tracing events/bench/enable 1
+	cost
+	ftrace_bytes
+	ftrace_stream __x64_sys_setns
+	tracing events/bench/enable 0
+}
+
+need()
+{
+	command -v "$1" >/dev/null || skip "$1 is not in the guest"
+}
+
+enabled()
+{
+	grep -qx 1 "$TRACING/events/syscalls/sys_exit_setns/enable"
+}
+
+case_trace-cmd()
+{
+	need trace-cmd
+	bare
+	local record=(trace-cmd record -e syscalls:sys_enter_setns -e syscalls:sys_exit_setns -o "$SCRATCH/trace.dat")
+	in_background "${record[@]}"
+	until_true enabled
+	sleep 2
+	cost
+	end INT
+	in_background "${record[@]}"
+	until_true enabled
+	sleep 2
+	stream
+	sleep 2
+	end INT
+	trace-cmd report -i "$SCRATCH/trace.dat" >"$SCRATCH/report" 2>&1
+	local got
+	got=$(grep -c sys_.*_setns "$SCRATCH/report")
+	bytes "$(file_size "$SCRATCH/trace.dat")" "$((got / 2))"
+	recorded "$got" 2
+}
+
+case_perf()
+{
+	need perf
+	bare
+	local record=(perf record -q -a -e syscalls:sys_enter_setns,syscalls:sys_exit_setns -o "$SCRATCH/perf.data")
+	in_background "${record[@]}"
+	sleep 10
+	cost
+	end INT
+	in_background "${record[@]}"
+	sleep 10
+	stream
+	sleep 2
+	end INT
+	local got
+	got=$(perf script -i "$SCRATCH/perf.data" 2>/dev/null | grep -c sys_.*_setns)
+	bytes "$(file_size "$SCRATCH/perf.data")" "$((got / 2))"
+	recorded "$got" 2
+}
+
+# --- bpftrace -------------------------------------------------------------------------------------------------------
+
+# bpftraced SCRIPT PATTERN: each line that has PATTERN is one call
+bpftraced()
+{
+	need bpftrace
+	bare
+	in_background bpftrace -B line -e "BEGIN { printf(\"ready\n\"); } $1"
+	until_true grep -q ready "$SCRATCH/peer"
+	sleep 5
+	cost
+	end INT
+	in_background bpftrace -B line -e "BEGIN { printf(\"ready\n\"); } $1"
+	until_true grep -q ready "$SCRATCH/peer"
+	sleep 5
+	stream
+	sleep 20
+	end INT
+	local got
+	got=$(grep -c "^$2" "$SCRATCH/peer")
+	bytes "$(grep "^[io]" "$SCRATCH/peer" | wc -c)" "$got"
+	recorded "$got" 1
+}
+
+case_bpftrace-kprobes()
+{
+	bpftraced 'kprobe:__x64_sys_setns { printf("in %d %s\n", pid, comm); }
+		kretprobe:__x64_sys_setns { printf("out %d %s %d\n", pid, comm, retval); }' out
+}
+
+case_bpftrace-fexit()
+{
+	bpftraced 'kretfunc:__x64_sys_setns {
+		printf("out %d %s %d %d %d\n", pid, comm, args->regs->di, args->regs->si, retval); }' out
+}
+
+case_bpftrace-tracepoints()
+{
+	bpftraced 'tracepoint:syscalls:sys_enter_setns { printf("in %d %s %d %d\n", pid, comm, args->fd, args->flags); }
+		tracepoint:syscalls:sys_exit_setns { printf("out %d %s %d\n", pid, comm, args->ret); }' out
+}
+
+# --- whole programs -------------------------------------------------------------------------------------------------
+
+audit_rule()
+{
+	must auditctl -a always,exit -F arch=b64 -S setns -k bench
+}
+
+# Whoever calls meanwhile must have been born after auditing was switched on
+case_auditd()
+{
+	need auditd
+	bare
+	mkdir -p /var/log/audit /run/audit /etc/audit
+	sed -i -E 's/^(max_log_file|num_logs) *=.*/\1 = 99/' /etc/audit/auditd.conf
+	must auditd -s enable
+	until_true auditctl -s
+	must auditctl -b 8192
+	audit_rule
+	cost
+	local log=/var/log/audit/audit.log before got size
+	sleep 5
+	before=$(grep -c 'type=SYSCALL.* syscall=308' "$log")
+	size=$(file_size "$log")
+	stream
+	sleep 20
+	got=$(($(grep -c 'type=SYSCALL.* syscall=308' "$log") - before))
+	bytes "$(($(file_size "$log") - size))" "$got"
+	recorded "$got" 1
+}
+
+reason() # PACKAGE
+{
+	local file=/usr/share/bench/$1.failed
+	[[ -e $file ]] && skip "does not build for $(uname -r): $(<"$file")"
+	return 0
+}
+
+case_sysdig()
+{
+	need sysdig
+	reason falcosecurity-scap-dkms
+	bare
+	must modprobe scap
+	in_background sysdig -w "$SCRATCH/scap" evt.type=setns
+	sleep 20
+	cost
+	end INT
+	in_background sysdig -w "$SCRATCH/scap" evt.type=setns
+	sleep 20
+	stream
+	sleep 5
+	end INT
+	local got
+	got=$(sysdig -r "$SCRATCH/scap" evt.type=setns 2>/dev/null | wc -l)
+	bytes "$(zcat -f "$SCRATCH/scap" | wc -c)" "$((got / 2))"
+	recorded "$got" 2
+}
+
+case_strace()
+{
+	need strace
+	bare
+	costs '' strace -f -e trace=setns -o "$SCRATCH/strace" ./calls cost "$N"
+	strace -f -e trace=setns -o "$SCRATCH/strace" ./calls stream "$STREAM" >"$SCRATCH/stream" || fail "the stream"
+	value stream_calls "$STREAM"
+	bytes "$(file_size "$SCRATCH/strace")" "$(grep -c 'setns(' "$SCRATCH/strace")"
+	recorded "$(grep -c 'setns(.*= 0' "$SCRATCH/strace")" 1
+}
+
+case_lttng()
+{
+	reason lttng-modules-dkms
+	skip "its modules do build, but there is no measurement of it yet"
+}
+
+case_systemtap()
+{
+	reason systemtap
+	skip "it does build, but there is no measurement of it yet"
+}
+
+# --- ----------------------------------------------------------------------------------------------------------------
+
+for case; do
+	declare -F "case_$case" >/dev/null || {
+		echo "guest.sh: no case '$case'" >&2
+		exit 2
+	}
+	value_before=$SECONDS
+	("case_$case") 2>"$SCRATCH/stderr" || [[ $? == 1 ]] || fail "$(tail -n 3 "$SCRATCH/stderr")"
+	printf 'took %s %d\n' "$case" $((SECONDS - value_before))
+done
