@@ -39,6 +39,9 @@ help:
 	@echo "  make check-model       the ring's protocol, searched exhaustively"
 	@echo "  make check-fuzz        the reader, fuzzed"
 	@echo "  make check-long        hours of storms, floods, faults and fuzzing, also on debug kernels and PREEMPT_RT"
+	@echo "  make check-bench       has anything become slower? (two minutes)"
+	@echo "  make bench             what setnsmon costs, and what others cost     CASES='ours ftrace', CASES=list"
+	@echo "  make bench-readme      puts what make bench found into README.md"
 	@echo "  make matrix            building, DKMS and all functional tests, on every kernel     KERNELS='bullseye sid' JOBS=1"
 
 modules: kdir-exists
@@ -72,8 +75,14 @@ check:
 	tests/run
 
 check-unit check-functional check-style check-build check-dkms check-deb check-host check-storm check-model \
-check-fuzz check-long: check-%:
+check-fuzz check-long check-bench: check-%:
 	tests/run $*
+
+bench:
+	tests/bench/measure -k $(KERNEL) $(CASES)
+
+bench-readme:
+	python3 -B tests/bench/report.py build/bench README.md tests/bench/chart.svg
 
 matrix:
 	tests/matrix -j $(or $(JOBS),1) $(KERNELS)
@@ -96,6 +105,8 @@ clean:
 	test ! -e tests/functional/Makefile || $(MAKE) -C tests/functional clean
 	test ! -e tests/kunit/Makefile || $(MAKE) -C tests/kunit clean
 	test ! -e tests/demo/Makefile || $(MAKE) -C tests/demo clean
+	test ! -e tests/bench/Makefile || $(MAKE) -C tests/bench clean
 
 .PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-style check-build \
-	check-dkms check-deb check-host check-storm check-model check-fuzz check-long matrix demo vm-shell clean
+	check-dkms check-deb check-host check-storm check-model check-fuzz check-long check-bench bench bench-readme \
+	matrix demo vm-shell clean

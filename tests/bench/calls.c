@@ -5,6 +5,7 @@
  *
  *	calls cost N [PAUSE]	N single calls of each kind: "cost KIND MEDIAN MEAN"
  *	calls only KIND N [PAUSE]	the same for one kind
+ *	calls rate MS	setns(2) for so many milliseconds: "rate CALLS-A-SECOND"
  *	calls stream N [BURST PAUSE]	N calls of setns(2) at full rate, or in bursts: "stream N TICKS"
  *
  * PAUSE is in microseconds, and stands between two calls, outside of what is timed.
@@ -122,6 +123,28 @@ static void stream(long n, long burst, long pause)
 	printf("stream %ld %lu\n", n, (unsigned long)(ticks() - begin));
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void rate(long ms)
+{
+	uint64_t begin = now_ns(), end = begin + ms * 1000000ULL, now = begin;
+	long calls = 0, i;
+
+	while (now < end) {
+		for (i = 0; i < 100; i++)
+			raw_call(kinds[0].number, kinds[0].args);
+		calls += 100;
+		now = now_ns();
+	}
+	printf("rate %.0f\n", calls * 1e9 / (now - begin));
+}
+
 static void stay_on(int cpu)
 {
 	cpu_set_t set;
@@ -146,6 +169,8 @@ int main(int argc, char **argv)
 		cost_of(NULL, number(argv[2]), argc > 3 ? number(argv[3]) : 0);
 	else if (argc >= 4 && !strcmp(argv[1], "only"))
 		cost_of(argv[2], number(argv[3]), argc > 4 ? number(argv[4]) : 0);
+	else if (argc == 3 && !strcmp(argv[1], "rate"))
+		rate(number(argv[2]));
 	else if (argc >= 3 && !strcmp(argv[1], "stream"))
 		stream(number(argv[2]), argc > 4 ? number(argv[3]) : 0, argc > 4 ? number(argv[4]) : 0);
 	else

@@ -4,6 +4,8 @@
  *
  *	drain binary N SIZE	binary records, by reads of SIZE bytes, until N calls are read or told as lost
  *	drain text N SIZE	lines, written to stdout as cat(1) does
+ *	drain crowd READERS N COMMAND...	from before the fork of COMMAND, which makes N calls, until each of so many
+ *				readers has read them
  *	drain spawn COMMAND...	from before the fork until COMMAND has ended
  *
  * They print "drain READ LOST TICKS" to stderr. With "-n" before the word they begin
@@ -125,6 +127,45 @@ static void spawn(char **argv)
 		die("%s failed (status %#x)", argv[0], status);
 }
 
+static void reader(unsigned long n, int ready)
+{
+	if (write(ready, "r", 1) != 1)
+		die("no pipe");
+	binary(n, 65536);
+	if (lost)
+		die("%lu records were lost", lost);
+	_exit(0);
+}
+
+/* A reader tells that it is about to open the device, and then sleeps in read before anybody calls. */
+static uint64_t crowd(unsigned long count, unsigned long n, char **argv)
+{
+	uint64_t begin;
+	unsigned long i;
+	int ready[2], status;
+	char byte;
+
+	if (pipe(ready))
+		die("no pipe");
+	from_now = 1;
+	for (i = 0; i < count; i++)
+		if (!fork())
+			reader(n, ready[1]);
+	for (i = 0; i < count; i++)
+		if (read(ready[0], &byte, 1) != 1)
+			die("a reader did not start");
+	sleep(1);
+	begin = ticks();
+	if (!fork()) {
+		execvp(argv[0], argv);
+		die("%s: %s", argv[0], strerror(errno));
+	}
+	while (wait(&status) > 0)
+		if (status)
+			die("a reader, or %s, failed", argv[0]);
+	return begin;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t begin;
@@ -139,6 +180,8 @@ int main(int argc, char **argv)
 		binary(number(argv[2]), number(argv[3]));
 	else if (argc == 4 && !strcmp(argv[1], "text"))
 		text(number(argv[2]), number(argv[3]));
+	else if (argc > 4 && !strcmp(argv[1], "crowd"))
+		begin = crowd(number(argv[2]), number(argv[3]), argv + 4);
 	else if (argc > 2 && !strcmp(argv[1], "spawn"))
 		spawn(argv + 2);
 	else

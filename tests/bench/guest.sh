@@ -15,7 +15,7 @@ set -u
 
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
 N=${SETNSMON_BENCH_N:-2000}		# single calls of each kind
-STREAM=${SETNSMON_BENCH_STREAM:-20000}	# calls at full rate
+STREAM=${SETNSMON_BENCH_STREAM:-50000}	# calls at full rate
 TRACING=/sys/kernel/tracing
 SCRATCH=$(mktemp -d)
 case=''
@@ -81,6 +81,8 @@ until_true()
 # in_background COMMAND...: sets background; its output is in $SCRATCH/peer
 in_background()
 {
+	: >"$SCRATCH/peer"
+	: >"$SCRATCH/peer.errors"
 	"$@" >"$SCRATCH/peer" 2>"$SCRATCH/peer.errors" </dev/null &
 	background=$!
 }
@@ -140,7 +142,7 @@ case_bare()
 case_empty()
 {
 	bare
-	must insmod empty.ko "planted=${SETNSMON_BENCH_PLANTED:-0}"
+	must insmod empty.ko
 	cost
 	must rmmod empty
 	must insmod empty.ko kretprobe=0
@@ -148,6 +150,15 @@ case_empty()
 	must rmmod empty
 	must insmod empty.ko kprobe=0
 	costs kretprobe_ ./calls cost "$N"
+	must rmmod empty
+}
+
+# A slowdown that the check must find: in the handler, and in the difference
+case_planted()
+{
+	bare
+	must insmod empty.ko planted=10
+	cost
 	must rmmod empty
 }
 
@@ -167,16 +178,24 @@ case_ours()
 	value stream_lost "$(awk '$1 == "drain" { print $3 }' "$SCRATCH/peer.errors")"
 	value bytes 368
 	unload
+	# The same with rings as large as ftrace's
+	load ring_records=4096
+	in_background ./drain -n binary "$STREAM" 65536
+	until_true grep -q ready "$SCRATCH/peer.errors"
+	must ./calls stream "$STREAM"
+	wait "$background" || fail "the reader: $(tail -n 1 "$SCRATCH/peer.errors")"
+	value stream_large_lost "$(awk '$1 == "drain" { print $3 }' "$SCRATCH/peer.errors")"
+	unload
 }
 
-# readers COUNT HOW...: as many that sleep in read; HOW starts them
+# readers COUNT HOW...: as many that sleep in read, and have nothing left to read; HOW starts them
 readers()
 {
 	local count=$1 i
 	shift
 	pids=()
 	for ((i = 0; i < count; i++)); do
-		"$@" cat /dev/setnsmon >/dev/null 2>&1 &
+		"$@" ./drain -n binary 1000000000 65536 2>/dev/null &
 		pids+=("$!")
 	done
 	until_true grep -qx "$count" /sys/class/misc/setnsmon/readers
@@ -190,17 +209,14 @@ no_readers()
 	until_true grep -qx 0 /sys/class/misc/setnsmon/readers
 }
 
-# At full rate a reader does not sleep between two calls. In pauses of a millisecond it does, and each call wakes it. It
-# has the idle class then, so that it does not run before the call has returned: what it does is not the caller's.
+# Each call wakes them: a pause of a millisecond stands between two. They have the idle class, so that they do not run
+# before the call has returned: what they do then is not the caller's.
 with_readers() # COUNT
 {
 	bare
 	load
-	readers "$1"
-	cost
-	no_readers
 	readers "$1" chrt -i 0
-	costs wake_ ./calls cost $((N / 4)) 1000
+	costs '' ./calls cost $((N / 4)) 1000
 	no_readers
 	unload
 }
@@ -264,6 +280,107 @@ drain_text()
 	drained few_ticks ./drain text 500 131072
 	drained many_ticks ./drain text 3500 131072
 	difference drain_text "$few_ticks" "$many_ticks" 3000
+}
+
+# --- growth -----------------------------------------------------------------------------------------------------------
+
+case_readers()
+{
+	local count
+	bare
+	load ring_records=16384
+	for count in 1 4 16 64; do
+		readers "$count" chrt -i 0
+		costs "${count}_" ./calls only uts 200 5000
+		no_readers
+		readers_stream "$count"
+	done
+	unload
+}
+
+# The counter goes on while nothing runs, so the calls and the readers' work are timed as one, without a pause
+readers_stream() # COUNT
+{
+	local events few=200 many=1200 ticks=()
+	for events in $few $many; do
+		./drain crowd "$1" "$events" ./calls stream "$events" 2>"$SCRATCH/drain" >/dev/null ||
+			fail "$1 readers: $(tail -n 1 "$SCRATCH/drain")"
+		ticks+=("$(awk '$1 == "drain" { print $4 }' "$SCRATCH/drain")")
+	done
+	difference "$1_event" "${ticks[0]}" "${ticks[1]}" $((many - few))
+}
+
+# One CPU is there, and so many could be: each has its rings, and a reader looks into all of them
+on_all_cpus()
+{
+	local few=100 many=900 few_ticks many_ticks
+	bare
+	load
+	value memory_kib "$(dmesg | sed -nE 's/.*setnsmon: .* ([0-9]+) KiB$/\1/p' | tail -n 1)"
+	value memory_vmalloc_kib "$(awk '/\[setnsmon\]/ { sum += $2 } END { print int(sum / 1024) }' /proc/vmallocinfo)"
+	cost
+	must ./calls stream 1024
+	drained few_ticks ./drain binary $few 131072
+	drained many_ticks ./drain binary $many 131072
+	difference drain_binary "$few_ticks" "$many_ticks" $((many - few))
+	unload
+}
+
+case_cpus1() { on_all_cpus; }
+case_cpus4() { on_all_cpus; }
+case_cpus16() { on_all_cpus; }
+case_cpus64() { on_all_cpus; }
+
+# --- by the clock -----------------------------------------------------------------------------------------------------
+
+# rate NAME: calls a second, of one caller on each CPU
+rate()
+{
+	local cpu
+	for ((cpu = 0; cpu < $(nproc); cpu++)); do
+		./calls -c "$cpu" rate 2000 &
+	done | cat >"$SCRATCH/rate"
+	value "rate_$1" "$(awk '{ sum += $2 } END { print int(sum) }' "$SCRATCH/rate")"
+}
+
+# In turns, since the host has other work as well, now more, now less
+by_the_clock()
+{
+	local round
+	for round in 1 2 3 4 5; do
+		rate "bare_$round"
+		must insmod empty.ko
+		rate "empty_$round"
+		must rmmod empty
+		load
+		rate "ours_$round"
+		unload
+		syscall_events 1
+		rate "ftrace_$round"
+		syscall_events 0
+	done
+}
+
+case_wall2() { by_the_clock; }
+case_wall4() { by_the_clock; }
+
+# What the reader gets must be what was called, to the last one. Bursts of a hundred calls, then a pause of ten
+# milliseconds, are more than any container runtime does.
+case_long()
+{
+	local calls=${SETNSMON_BENCH_LONG:-10000000} read lost
+	load
+	in_background ./drain -n binary "$calls" 65536
+	until_true grep -q ready "$SCRATCH/peer.errors"
+	must ./calls stream "$calls" 100 1000
+	wait "$background" || fail "the reader: $(tail -n 1 "$SCRATCH/peer.errors")"
+	read -r _ read lost _ < <(grep '^drain ' "$SCRATCH/peer.errors")
+	value long_calls "$calls"
+	value long_read "$read"
+	value long_lost "$lost"
+	value long_recorded "$(</sys/class/misc/setnsmon/recorded)"
+	value long_missed "$(</sys/class/misc/setnsmon/missed)"
+	unload
 }
 
 # --- the kernel's own tracing ---------------------------------------------------------------------------------------
@@ -356,17 +473,18 @@ case_trace-cmd()
 	recorded "$got" 2
 }
 
+# It says so when it has begun, if it was told to begin late
 case_perf()
 {
 	need perf
 	bare
-	local record=(perf record -q -a -e syscalls:sys_enter_setns,syscalls:sys_exit_setns -o "$SCRATCH/perf.data")
+	local record=(perf record -a -D 100 -e syscalls:sys_enter_setns,syscalls:sys_exit_setns -o "$SCRATCH/perf.data")
 	in_background "${record[@]}"
-	sleep 10
+	until_true grep -q 'Events enabled' "$SCRATCH/peer.errors"
 	cost
 	end INT
 	in_background "${record[@]}"
-	sleep 10
+	until_true grep -q 'Events enabled' "$SCRATCH/peer.errors"
 	stream
 	sleep 2
 	end INT
