@@ -234,7 +234,7 @@ case_ours-readers8()
 # drained NAME N COMMAND...: the fastest of three, of all that is in the ring
 drained()
 {
-	local name=$1 command best='' read lost ticks i
+	local name=$1 best='' read lost ticks i
 	shift
 	for ((i = 0; i < 3; i++)); do
 		"$@" 2>"$SCRATCH/drain" >/dev/null || fail "$*: $(tail -n 1 "$SCRATCH/drain")"
@@ -432,6 +432,7 @@ case_ftrace-kprobes()
 {
 	bare
 	tracing kprobe_events 'p:bench/entry __x64_sys_setns fd=+112(%di):s32 nstype=+104(%di):x32'
+	# shellcheck disable=SC2016  # the kernel's
 	echo 'r:bench/return __x64_sys_setns ret=$retval:s64' >>"$TRACING/kprobe_events" || fail "no return probe"
 	tracing events/bench/enable 1
 	cost
@@ -468,7 +469,7 @@ case_trace-cmd()
 	end INT
 	trace-cmd report -i "$SCRATCH/trace.dat" >"$SCRATCH/report" 2>&1
 	local got
-	got=$(grep -c sys_.*_setns "$SCRATCH/report")
+	got=$(grep -c 'sys_.*_setns' "$SCRATCH/report")
 	bytes "$(file_size "$SCRATCH/trace.dat")" "$((got / 2))"
 	recorded "$got" 2
 }
@@ -478,7 +479,8 @@ case_perf()
 {
 	need perf
 	bare
-	local record=(perf record -a -D 100 -e syscalls:sys_enter_setns,syscalls:sys_exit_setns -o "$SCRATCH/perf.data")
+	local record=(perf record -a -D 100 -e syscalls:sys_enter_setns -e syscalls:sys_exit_setns
+		-o "$SCRATCH/perf.data")
 	in_background "${record[@]}"
 	until_true grep -q 'Events enabled' "$SCRATCH/peer.errors"
 	cost
@@ -489,7 +491,7 @@ case_perf()
 	sleep 2
 	end INT
 	local got
-	got=$(perf script -i "$SCRATCH/perf.data" 2>/dev/null | grep -c sys_.*_setns)
+	got=$(perf script -i "$SCRATCH/perf.data" 2>/dev/null | grep -c 'sys_.*_setns')
 	bytes "$(file_size "$SCRATCH/perf.data")" "$((got / 2))"
 	recorded "$got" 2
 }

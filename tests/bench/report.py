@@ -157,7 +157,8 @@ def bullets(found):
             lines.append(f"- by the clock, {count} emulated CPUs calling at the same time, without counting "
                          "instructions: calls a second, as a part of the bare ones: " + ", ".join(
                              f"{text} {median(name) / median('bare'):.2f}" for name, text in
-                             (("empty", "empty pair"), ("ours", "setnsmon"), ("ftrace", "ftrace's system call events"))))
+                             (("empty", "empty pair"), ("ours", "setnsmon"),
+                              ("ftrace", "ftrace's system call events"))))
     long = values("long")
     if "long_calls" in long:
         lines.append(f"- {grouped(long['long_calls'])} calls in bursts of a hundred, with a reader: "
