@@ -255,31 +255,27 @@ difference()
 # start and to end drops out
 case_drain()
 {
-	local few=500 many=3500 few_ticks many_ticks
-	load ring_records=4096
-	must ./calls stream 4000
-	drained few_ticks ./drain binary $few 131072
-	drained many_ticks ./drain binary $many 131072
-	difference drain_binary "$few_ticks" "$many_ticks" $((many - few))
-	drained few_ticks ./drain binary $few 368
-	drained many_ticks ./drain binary $many 368
-	difference drain_binary_single "$few_ticks" "$many_ticks" $((many - few))
-	drain_text
+	local format
+	load ring_records=16384
+	must ./calls stream 16000
+	# (so many, for what an interrupt takes now and then to be nothing)
+	drain_by binary 500 12500 ./drain binary N 131072
+	drain_by binary_single 500 12500 ./drain binary N 368
+	drain_by text 500 3500 ./drain text N 131072
 	for format in logfmt json table; do
-		drained few_ticks ./drain spawn ../setnsmon -o "$format" -n $few
-		drained many_ticks ./drain spawn ../setnsmon -o "$format" -n $many
-		difference "drain_$format" "$few_ticks" "$many_ticks" $((many - few))
+		drain_by "$format" 500 3500 ./drain spawn ../setnsmon -o "$format" -n N
 	done
 	unload
 }
 
-# As cat does it, with cat's size of buffer; how many lines a read returns is not ours to say, so it reads all
-drain_text()
+# drain_by NAME FEW MANY COMMAND...: with the word N in it
+drain_by()
 {
-	local few_ticks many_ticks
-	drained few_ticks ./drain text 500 131072
-	drained many_ticks ./drain text 3500 131072
-	difference drain_text "$few_ticks" "$many_ticks" 3000
+	local name=$1 few=$2 many=$3 few_ticks many_ticks
+	shift 3
+	drained few_ticks "${@/#N/$few}"
+	drained many_ticks "${@/#N/$many}"
+	difference "drain_$name" "$few_ticks" "$many_ticks" $((many - few))
 }
 
 # --- growth -----------------------------------------------------------------------------------------------------------
