@@ -360,8 +360,8 @@ by_the_clock()
 case_wall2() { by_the_clock; }
 case_wall4() { by_the_clock; }
 
-# What the reader gets must be what was called, to the last one. Bursts of a hundred calls, then a pause of ten
-# milliseconds, are more than any container runtime does.
+# What the reader gets, and what it is told that it lost, must be what was called, to the last one. Bursts of a hundred
+# calls, then a pause of a millisecond, are more than any container runtime does.
 case_long()
 {
 	local calls=${SETNSMON_BENCH_LONG:-10000000} read lost
@@ -371,6 +371,7 @@ case_long()
 	must ./calls stream "$calls" 100 1000
 	wait "$background" || fail "the reader: $(tail -n 1 "$SCRATCH/peer.errors")"
 	read -r _ read lost _ < <(grep '^drain ' "$SCRATCH/peer.errors")
+	((read + lost == calls)) || fail "$read were read and $lost lost, of $calls"
 	value long_calls "$calls"
 	value long_read "$read"
 	value long_lost "$lost"
