@@ -39,7 +39,7 @@ help:
 	@echo "  make check-model       the ring's protocol, searched exhaustively"
 	@echo "  make check-fuzz        the reader, fuzzed"
 	@echo "  make check-long        hours of storms, floods, faults and fuzzing, also on debug kernels and PREEMPT_RT"
-	@echo "  make check-bench       has anything become slower? (two minutes)"
+	@echo "  make check-bench       has anything become slower? (a minute)"
 	@echo "  make bench             what setnsmon costs, and what others cost     CASES='ours ftrace', CASES=list"
 	@echo "  make bench-readme      puts what make bench found into README.md"
 	@echo "  make matrix            building, DKMS and all functional tests, on every kernel     KERNELS='bullseye sid' JOBS=1"

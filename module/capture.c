@@ -137,7 +137,7 @@ static __always_inline void clear_target(struct setnsmon_setns *call)
 {
 	call->target_id = 0;
 	call->owner_id = 0;
-	call->has = COMPAT_HAS_NS_IDS ? SETNSMON_HAS_NS_IDS : 0;
+	call->has = 0;
 	call->target_type = 0;
 	call->target_inum = 0;
 	call->target_pid = 0;
@@ -158,8 +158,7 @@ static __always_inline void read_target_ns(struct setnsmon_setns *call, struct n
 	if (unlikely(!owner))
 		clear_target(call);
 	call->fd_kind = SETNSMON_FD_NSFS;
-	call->has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS |
-		    (COMPAT_HAS_NS_IDS ? SETNSMON_HAS_NS_IDS : 0);
+	call->has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
 	call->target_type = compat_ns_type(ns);
 	call->target_inum = ns->inum;
 	call->target_pid = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "conclude.h"
+#include "compat.h"
 
 #include <linux/audit.h>
 #include <linux/bitops.h>
@@ -117,6 +118,13 @@ static bool reached_initial(const struct setnsmon_setns *call, u32 changed)
 	return false;
 }
 
+static void conclude_success(struct setnsmon_setns *call, u32 changed)
+{
+	judge_success(call, changed);
+	if (reached_initial(call, changed))
+		call->flags |= SETNSMON_FLAG_TO_INIT;
+}
+
 /* The initial user namespace is everybody else's ancestor, though nothing owns it. */
 static bool is_ownerless(const struct setnsmon_setns *call)
 {
@@ -126,7 +134,9 @@ static bool is_ownerless(const struct setnsmon_setns *call)
 
 static void conclude_target(struct setnsmon_setns *call)
 {
-	if (!(call->has & SETNSMON_HAS_NS_IDS)) {
+	if (COMPAT_HAS_NS_IDS) {
+		call->has |= SETNSMON_HAS_NS_IDS;
+	} else {
 		call->target_id = 0;
 		call->owner_id = 0;
 	}
@@ -178,11 +188,9 @@ static void conclude_return(struct setnsmon_setns *call)
 	if (call->cap_effective_after & ~call->cap_effective)
 		call->flags |= SETNSMON_FLAG_CAPS_GAINED;
 	if (call->ret == 0)
-		judge_success(call, changed);
+		conclude_success(call, changed);
 	else if (call->ret == -EPERM || call->ret == -EACCES)
 		call->flags |= SETNSMON_FLAG_DENIED;
-	if (call->ret == 0 && reached_initial(call, changed))
-		call->flags |= SETNSMON_FLAG_TO_INIT;
 }
 
 static void conclude_no_return(struct setnsmon_setns *call)

@@ -7,7 +7,7 @@
  *
  *   - @type, @size and @cpu are undefined, as are the padding, and what is not there;
  *     so is @caller_userns_inum, which @before has as well;
- *   - @has tells of the target and of its owner alone;
+ *   - @has tells of the target and of its owner alone, and not of their 64-bit ids;
  *   - @flags tells of the entry, and of a return that could not be followed, alone;
  *   - @joined holds a bit for each link that the call changed; where it is 0, @after is
  *     undefined, for it is @before;
@@ -20,8 +20,7 @@
 #define SETNSMON_CONCLUDE_H
 
 #include <linux/setnsmon.h>
-
-#include "portable.h"
+#include <linux/types.h>
 
 /* Where an id stands in a note, counted from @uid */
 enum note_id {

@@ -72,15 +72,32 @@ static __always_inline const struct pt_regs *probe_args(struct pt_regs *regs)
 	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
 }
 
+static __always_inline struct probe_pair *probe_pair_of(struct kretprobe_instance *ri)
+{
+	return container_of(get_kretprobe(ri), struct probe_pair, kretprobe);
+}
+
+/* Counts a call, and tells whether the kretprobe has just captured it. */
+static __always_inline bool probe_is_followed(struct probe_pair *pair)
+{
+	this_cpu_inc(pair->counts->entered);
+	if (likely(this_cpu_read(probe_captured) == pair)) {
+		this_cpu_write(probe_captured, NULL);
+		return true;
+	}
+	this_cpu_inc(pair->counts->ret_unknown);
+	return false;
+}
+
 /**
  * DEFINE_PROBE_HANDLERS() - handlers around three functions of which they become a part
  * @name: how their names begin, for PROBE_OPS()
- * @type: what is kept for each call between @entered and @returned
- * @entered: void (type *data, const struct pt_regs *args, unsigned int abi): the call
+ * @type: what is kept for each call between @entered_fn and @returned_fn
+ * @entered_fn: void (type *data, const struct pt_regs *args, unsigned int abi): the call
  *	begins. @args are the registers of user space
- * @returned: void (type *data, long value): the same call ends with @value
- * @unfollowed: void (const struct pt_regs *args, unsigned int abi): a call begins whose
- *	end will not be seen; instead of @entered
+ * @returned_fn: void (type *data, long value): the same call ends with @value
+ * @unfollowed_fn: void (const struct pt_regs *args, unsigned int abi): a call begins whose
+ *	end will not be seen; instead of @entered_fn
  *
  * All run in the context of the caller with preemption off and must not sleep. First
  * comes the kretprobe, at entry; second, on the same CPU, the kprobe; last, on whatever
@@ -89,8 +106,7 @@ static __always_inline const struct pt_regs *probe_args(struct pt_regs *regs)
 #define DEFINE_PROBE_HANDLERS(name, type, entered_fn, returned_fn, unfollowed_fn)                  \
 	static int name##_entry(struct kretprobe_instance *ri, struct pt_regs *regs)               \
 	{                                                                                          \
-		struct probe_pair *pair =                                                          \
-			container_of(get_kretprobe(ri), struct probe_pair, kretprobe);             \
+		struct probe_pair *pair = probe_pair_of(ri);                                       \
                                                                                                    \
 		entered_fn((type *)ri->data, probe_args(regs), pair->abi);                         \
 		this_cpu_write(probe_captured, pair);                                              \
@@ -102,13 +118,8 @@ static __always_inline const struct pt_regs *probe_args(struct pt_regs *regs)
 	{                                                                                          \
 		struct probe_pair *pair = container_of(kprobe, struct probe_pair, kprobe);         \
                                                                                                    \
-		this_cpu_inc(pair->counts->entered);                                               \
-		if (likely(this_cpu_read(probe_captured) == pair)) {                               \
-			this_cpu_write(probe_captured, NULL);                                      \
-			return 0;                                                                  \
-		}                                                                                  \
-		this_cpu_inc(pair->counts->ret_unknown);                                           \
-		unfollowed_fn(probe_args(regs), pair->abi);                                        \
+		if (!probe_is_followed(pair))                                                      \
+			unfollowed_fn(probe_args(regs), pair->abi);                                \
 		return 0;                                                                          \
 	}                                                                                          \
 	NOKPROBE_SYMBOL(name##_check);                                                             \
@@ -134,7 +145,7 @@ static __always_inline const struct pt_regs *probe_args(struct pt_regs *regs)
  * @entered: calls that came, @missed included
  * @missed: calls at which a kprobe handler was already running on that CPU
  *	(kprobe.nmissed), so that none of ours was called
- * @ret_unknown: calls that were handed to @unfollowed of DEFINE_PROBE_HANDLERS()
+ * @ret_unknown: calls that were handed to @unfollowed_fn of DEFINE_PROBE_HANDLERS()
  */
 struct probe_totals {
 	u64 entered;

@@ -77,8 +77,6 @@ void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words)
 	ring->slots = slots;
 	ring->records = records;
 	ring->words = words;
-	ring->mask = records - 1;
-	ring->stride = words + 1;
 	ring->slot = NULL;
 	ring->head = 0;
 }

@@ -12,17 +12,13 @@
  * struct ring - the writer's end; readers only look
  * @head: records committed so far; so the number of the next one
  * @slots: memory of ring_bytes(), zeroed, owned by the caller
- * @mask: how many slots, a power of two, less one
- * @stride: 64-bit words of a slot
  * @slot: of the record that is being written; the writer's alone
- * @records: how many slots
+ * @records: how many slots, a power of two
  * @words: 64-bit words of one record
  */
 struct ring {
 	u64 head;
 	u64 *slots;
-	size_t mask;
-	size_t stride;
 	u64 *slot;
 	u32 records;
 	u32 words;
@@ -55,7 +51,7 @@ static inline u64 ring_state_holds(u64 n)
 /* The slot of record @n: its state; the words follow. */
 static inline u64 *ring_slot(const struct ring *ring, u64 n)
 {
-	return ring->slots + (n & ring->mask) * ring->stride;
+	return ring->slots + (n & (ring->records - 1)) * (ring->words + 1ULL);
 }
 
 /*

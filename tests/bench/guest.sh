@@ -94,12 +94,25 @@ end()
 	wait "$background"
 }
 
+# with_peer SECONDS BEGIN...: what a call costs, and what comes through of a stream, under one in the background that
+# BEGIN starts, and that has so long to take what is left
+with_peer()
+{
+	local seconds=$1
+	shift
+	"$@"
+	cost
+	end INT
+	"$@"
+	stream
+	sleep "$seconds"
+	end INT
+}
+
 # stream: calls at full rate, without anything that could slow them down but what is measured
 stream()
 {
-	./calls stream "$STREAM" >"$SCRATCH/stream" || fail "the stream failed"
-	read -r _ _ ticks <"$SCRATCH/stream"
-	value stream_ticks "$((ticks / STREAM))"
+	must ./calls stream "$STREAM"
 	value stream_calls "$STREAM"
 }
 
@@ -162,29 +175,34 @@ case_planted()
 	must rmmod empty
 }
 
+# read_along CALLS COMMAND...: COMMAND makes so many; sets read and lost, of a reader that was there before
+read_along()
+{
+	local calls=$1
+	shift
+	in_background ./drain -n binary "$calls" 65536
+	until_true grep -q ready "$SCRATCH/peer.errors"
+	"$@"
+	wait "$background" || fail "the reader: $(tail -n 1 "$SCRATCH/peer.errors")"
+	read -r _ read lost _ < <(grep '^drain ' "$SCRATCH/peer.errors")
+}
+
 case_ours()
 {
+	local read lost
 	bare
 	load
 	cost
-	value memory_kib "$(dmesg | sed -nE 's/.*setnsmon: .* ([0-9]+) KiB$/\1/p' | tail -n 1)"
 	unload
-	# A reader that was there before, and takes what it can get
 	load
-	in_background ./drain -n binary "$STREAM" 65536
-	until_true grep -q ready "$SCRATCH/peer.errors"
-	stream
-	wait "$background" || fail "the reader: $(tail -n 1 "$SCRATCH/peer.errors")"
-	value stream_lost "$(awk '$1 == "drain" { print $3 }' "$SCRATCH/peer.errors")"
+	read_along "$STREAM" stream
+	value stream_lost "$lost"
 	value bytes 368
 	unload
 	# The same with rings as large as ftrace's
 	load ring_records=4096
-	in_background ./drain -n binary "$STREAM" 65536
-	until_true grep -q ready "$SCRATCH/peer.errors"
-	must ./calls stream "$STREAM"
-	wait "$background" || fail "the reader: $(tail -n 1 "$SCRATCH/peer.errors")"
-	value stream_large_lost "$(awk '$1 == "drain" { print $3 }' "$SCRATCH/peer.errors")"
+	read_along "$STREAM" must ./calls stream "$STREAM"
+	value stream_large_lost "$lost"
 	unload
 }
 
@@ -309,16 +327,13 @@ readers_stream() # COUNT
 # One CPU is there, and so many could be: each has its rings, and a reader looks into all of them
 on_all_cpus()
 {
-	local few=100 many=900 few_ticks many_ticks
 	bare
 	load
 	value memory_kib "$(dmesg | sed -nE 's/.*setnsmon: .* ([0-9]+) KiB$/\1/p' | tail -n 1)"
 	value memory_vmalloc_kib "$(awk '/\[setnsmon\]/ { sum += $2 } END { print int(sum / 1024) }' /proc/vmallocinfo)"
 	cost
 	must ./calls stream 1024
-	drained few_ticks ./drain binary $few 131072
-	drained many_ticks ./drain binary $many 131072
-	difference drain_binary "$few_ticks" "$many_ticks" $((many - few))
+	drain_by binary 100 900 ./drain binary N 131072
 	unload
 }
 
@@ -366,11 +381,7 @@ case_long()
 {
 	local calls=${SETNSMON_BENCH_LONG:-10000000} read lost
 	load
-	in_background ./drain -n binary "$calls" 65536
-	until_true grep -q ready "$SCRATCH/peer.errors"
-	must ./calls stream "$calls" 100 1000
-	wait "$background" || fail "the reader: $(tail -n 1 "$SCRATCH/peer.errors")"
-	read -r _ read lost _ < <(grep '^drain ' "$SCRATCH/peer.errors")
+	read_along "$calls" must ./calls stream "$calls" 100 1000
 	((read + lost == calls)) || fail "$read were read and $lost lost, of $calls"
 	value long_calls "$calls"
 	value long_read "$read"
@@ -448,22 +459,18 @@ enabled()
 	grep -qx 1 "$TRACING/events/syscalls/sys_exit_setns/enable"
 }
 
+begin_trace-cmd()
+{
+	in_background trace-cmd record -e syscalls:sys_enter_setns -e syscalls:sys_exit_setns -o "$SCRATCH/trace.dat"
+	until_true enabled
+	sleep 2
+}
+
 case_trace-cmd()
 {
 	need trace-cmd
 	bare
-	local record=(trace-cmd record -e syscalls:sys_enter_setns -e syscalls:sys_exit_setns -o "$SCRATCH/trace.dat")
-	in_background "${record[@]}"
-	until_true enabled
-	sleep 2
-	cost
-	end INT
-	in_background "${record[@]}"
-	until_true enabled
-	sleep 2
-	stream
-	sleep 2
-	end INT
+	with_peer 2 begin_trace-cmd
 	trace-cmd report -i "$SCRATCH/trace.dat" >"$SCRATCH/report" 2>&1
 	local got
 	got=$(grep -c 'sys_.*_setns' "$SCRATCH/report")
@@ -472,21 +479,18 @@ case_trace-cmd()
 }
 
 # It says so when it has begun, if it was told to begin late
+begin_perf()
+{
+	in_background perf record -a -D 100 -e syscalls:sys_enter_setns -e syscalls:sys_exit_setns \
+		-o "$SCRATCH/perf.data"
+	until_true grep -q 'Events enabled' "$SCRATCH/peer.errors"
+}
+
 case_perf()
 {
 	need perf
 	bare
-	local record=(perf record -a -D 100 -e syscalls:sys_enter_setns -e syscalls:sys_exit_setns
-		-o "$SCRATCH/perf.data")
-	in_background "${record[@]}"
-	until_true grep -q 'Events enabled' "$SCRATCH/peer.errors"
-	cost
-	end INT
-	in_background "${record[@]}"
-	until_true grep -q 'Events enabled' "$SCRATCH/peer.errors"
-	stream
-	sleep 2
-	end INT
+	with_peer 2 begin_perf
 	local got
 	got=$(perf script -i "$SCRATCH/perf.data" 2>/dev/null | grep -c 'sys_.*_setns')
 	bytes "$(file_size "$SCRATCH/perf.data")" "$((got / 2))"
@@ -495,22 +499,19 @@ case_perf()
 
 # --- bpftrace -------------------------------------------------------------------------------------------------------
 
+begin_bpftrace() # SCRIPT
+{
+	in_background bpftrace -B line -e "BEGIN { printf(\"ready\n\"); } $1"
+	until_true grep -q ready "$SCRATCH/peer"
+	sleep 5
+}
+
 # bpftraced SCRIPT PATTERN: each line that has PATTERN is one call
 bpftraced()
 {
 	need bpftrace
 	bare
-	in_background bpftrace -B line -e "BEGIN { printf(\"ready\n\"); } $1"
-	until_true grep -q ready "$SCRATCH/peer"
-	sleep 5
-	cost
-	end INT
-	in_background bpftrace -B line -e "BEGIN { printf(\"ready\n\"); } $1"
-	until_true grep -q ready "$SCRATCH/peer"
-	sleep 5
-	stream
-	sleep 20
-	end INT
+	with_peer 20 begin_bpftrace "$1"
 	local got
 	got=$(grep -c "^$2" "$SCRATCH/peer")
 	bytes "$(grep "^[io]" "$SCRATCH/peer" | wc -c)" "$got"
@@ -572,21 +573,21 @@ reason() # PACKAGE
 	return 0
 }
 
+# (On a busy host the guest's seconds may pass before its disk has brought all of sysdig)
+begin_sysdig()
+{
+	in_background sysdig -w "$SCRATCH/scap" evt.type=setns
+	until_true grep -qE '^scap [0-9]+ [1-9]' /proc/modules
+	sleep 20
+}
+
 case_sysdig()
 {
 	need sysdig
 	reason falcosecurity-scap-dkms
 	bare
 	must modprobe scap
-	in_background sysdig -w "$SCRATCH/scap" evt.type=setns
-	sleep 20
-	cost
-	end INT
-	in_background sysdig -w "$SCRATCH/scap" evt.type=setns
-	sleep 20
-	stream
-	sleep 5
-	end INT
+	with_peer 5 begin_sysdig
 	local got
 	got=$(sysdig -r "$SCRATCH/scap" evt.type=setns 2>/dev/null | wc -l)
 	bytes "$(zcat -f "$SCRATCH/scap" | wc -c)" "$((got / 2))"
@@ -623,7 +624,5 @@ for case; do
 		echo "guest.sh: no case '$case'" >&2
 		exit 2
 	}
-	value_before=$SECONDS
 	("case_$case") 2>"$SCRATCH/stderr" || [[ $? == 1 ]] || fail "$(tail -n 3 "$SCRATCH/stderr")"
-	printf 'took %s %d\n' "$case" $((SECONDS - value_before))
 done

@@ -108,17 +108,6 @@ static long raw_syscall(unsigned long nr, unsigned long fd, unsigned long nstype
 	return ret;
 }
 
-static long raw_int80(unsigned long nr, unsigned long fd, unsigned long nstype)
-{
-	long ret;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(ret)
-			 : "a"(nr), "b"(fd), "c"(nstype)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return (int)ret;
-}
-
 static long by_syscall(int fd, int nstype)
 {
 	return raw_syscall(SETNS_X86_64, fd, nstype);

@@ -15,8 +15,8 @@ import tempfile
 import time
 import traceback
 
-from lib import (DEVICE, HERE, PATIENCE, READER, Check, _cases, act, counters, cpus, links_of, module,
-                 parse_line, run, run_cases, unload)
+from lib import (DEVICE, HERE, PATIENCE, READER, Check, _cases, act, counters, cpus, links_of,
+                 module, parse_line, run, run_cases, unload)
 
 KINDS = ["ebadf", "varied", "own", "denied", "walk", "raced", "born"]
 ROUNDS = int(os.environ.get("SETNSMON_FLOOD_ROUNDS", len(KINDS)))
