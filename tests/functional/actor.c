@@ -27,6 +27,7 @@
  */
 #define _GNU_SOURCE
 #include "newer.h"
+#include "pin.h"
 #include "setns.h"
 
 #include <errno.h>
@@ -177,16 +178,6 @@ static void map(void)
 	put("/proc/self/gid_map", text);
 }
 
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("sched_setaffinity");
-}
-
 static void in_child(void)
 {
 	int status;
@@ -315,7 +306,8 @@ static void one(const char *verb)
 	} else if (!strcmp(verb, "comm")) {
 		prctl(PR_SET_NAME, word());
 	} else if (!strcmp(verb, "pin")) {
-		pin(number());
+		if (pin(number()))
+			die("sched_setaffinity");
 	} else if (!strcmp(verb, "hold")) {
 		dprintf(1, "hold %ld\n", (long)getpid());
 		hear();

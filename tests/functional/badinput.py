@@ -150,6 +150,6 @@ def sysfs(check):
 
 
 for each in ("badinput", "badinput32"):
-    add_program(each, RINGS, least=30, ring_records=RINGS)
+    add_program(each, least=20, ring_records=RINGS)
 
 run_cases(unload)

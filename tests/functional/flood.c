@@ -14,10 +14,11 @@
  *	born		each time another child joins a user namespace that this user made
  */
 #define _GNU_SOURCE
+#include "pin.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -208,15 +209,6 @@ static const struct kind *kind_of(const char *name)
 	exit(2);
 }
 
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	must(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
-}
-
 int main(int argc, char **argv)
 {
 	const struct sigaction action = { .sa_handler = on_term };
@@ -227,7 +219,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	kind = kind_of(argv[2]);
-	pin(atoi(argv[1]));
+	must(pin(atoi(argv[1])), "sched_setaffinity");
 	must(setresgid(NOBODY, NOBODY, NOBODY), "setresgid");
 	must(setresuid(NOBODY, NOBODY, NOBODY), "setresuid");
 	/* What was root may not be looked at by the user it is now, not even by itself */

@@ -19,6 +19,7 @@
 #define _GNU_SOURCE
 #include "gale.h"
 #include "newer.h"
+#include "pin.h"
 #include "setns.h"
 
 #include <errno.h>
@@ -74,13 +75,9 @@ static int stopped(void)
 }
 
 /* Fails while that CPU is off line: then the kernel chooses. */
-static void pin(unsigned int cpu)
+static void stay_on(unsigned int cpu)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) && errno != EINVAL)
+	if (pin(cpu) && errno != EINVAL)
 		die("sched_setaffinity");
 }
 
@@ -91,7 +88,7 @@ static void pin(unsigned int cpu)
 static void breathe(unsigned int cpu)
 {
 	usleep(1);
-	pin(cpu);
+	stay_on(cpu);
 }
 
 static void one_call(char role, uint32_t tid, uint32_t n)
@@ -145,7 +142,7 @@ static void *caller_run(void *arg)
 
 	snprintf(name, sizeof(name), GALE_NAME "%c%x%x", caller->role, caller->cpu & 15, tid);
 	prctl(PR_SET_NAME, name);
-	pin(caller->cpu);
+	stay_on(caller->cpu);
 	/* By the system call itself: of this thread alone */
 	if (caller->role == 'd' && syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY))
 		die("setresuid");

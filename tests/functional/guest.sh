@@ -41,7 +41,8 @@ tests=(
 	flood "${SETNSMON_FLOOD_LIMIT:-300}" turns
 	reload 400 turns
 	device 180 parallel
-	badinput 300 parallel
+	badinput 180 parallel
+	sharing 180 parallel
 	fuzz "$((180 + ${SETNSMON_FUZZ_SECONDS:-20}))" parallel
 	calls 120 parallel
 	pidfds 120 parallel

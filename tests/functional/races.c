@@ -14,6 +14,7 @@
  */
 #define _GNU_SOURCE
 #include "newer.h"
+#include "pin.h"
 
 #include <linux/setnsmon.h>
 
@@ -194,13 +195,9 @@ __attribute__((format(printf, 1, 2))) static void wrong(const char *fmt, ...)
 	va_end(args);
 }
 
-static void pin(int cpu)
+static void stay_on(int cpu)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
+	if (pin(cpu))
 		die("sched_setaffinity");
 }
 
@@ -299,7 +296,7 @@ static void move(void)
 {
 	u32 kinds = scene->kinds[0]->bit | scene->kinds[1]->bit;
 
-	pin(last_cpu());
+	stay_on(last_cpu());
 	if (syscall(SYS_setns, side_fds[SECOND_PROCESS], kinds))
 		die("setns of the one that moves");
 	for (;;) {
@@ -315,7 +312,7 @@ static void move(void)
 /* Takes its own alloc_lock, each time. */
 static void rename_often(void)
 {
-	pin(last_cpu());
+	stay_on(last_cpu());
 	for (;;) {
 		if (!atomic_load_explicit(&shared->running, memory_order_relaxed))
 			rest();
@@ -416,7 +413,7 @@ static void *swing(void *arg)
 	unsigned int i;
 
 	(void)arg;
-	pin(last_cpu());
+	stay_on(last_cpu());
 	for (;;) {
 		if (!atomic_load_explicit(&shared->running, memory_order_relaxed))
 			rest();
@@ -821,7 +818,7 @@ int main(int argc, char **argv)
 		      0);
 	if (shared == MAP_FAILED)
 		die("mmap");
-	pin(0);
+	stay_on(0);
 	set_up();
 	start_swinging();
 	open_device();

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -25,6 +26,8 @@
 #include "tap.h"
 
 #define MARK	100000
+#define RECORD	sizeof(struct setnsmon_record)
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static int mark;
 
@@ -66,6 +69,15 @@ static inline int binary(int flags)
 
 	EQ(set_format(fd, SETNSMON_FORMAT_BINARY), 0);
 	return fd;
+}
+
+/* Open files of the device, as this one is told. */
+static inline unsigned int readers(int fd)
+{
+	struct setnsmon_counters counters = { 0 };
+
+	EQ(ioctl(fd, SETNSMON_IOC_COUNTERS, &counters), 0);
+	return counters.readers;
 }
 
 #define FAILS(call, error)						\
@@ -148,12 +160,27 @@ static inline void reap(void)
 	mark++; /* the child's */
 }
 
-static inline long now_ms(void)
+static inline int64_t now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000L + ts.tv_nsec / 1000000;
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static inline long now_ms(void)
+{
+	return now_ns() / 1000000;
+}
+
+/* An epoll set of this one file, with EPOLLET and their like. */
+static inline int watch(int fd, unsigned int how)
+{
+	struct epoll_event want = { .events = EPOLLIN | how };
+	int set = epoll_create1(0);
+
+	EQ(epoll_ctl(set, EPOLL_CTL_ADD, fd, &want), 0);
+	return set;
 }
 
 #endif /* SETNSMON_TESTS_READING_H */
