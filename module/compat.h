@@ -10,6 +10,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/ftrace.h>
+#include <linux/hrtimer.h>
 #include <linux/kprobes.h>
 #include <linux/magic.h>
 #include <linux/ns_common.h>
@@ -108,6 +109,22 @@ static inline struct pid *compat_pidfd_pid(const struct file *file)
 	    !strcmp(file->f_path.dentry->d_name.name, "[pidfd]"))
 		return file->private_data;
 	return NULL;
+}
+
+/*
+ * 6.13, 908a1d775422 "hrtimers: Introduce hrtimer_setup() to replace hrtimer_init()",
+ * which went with 6.15.
+ */
+static inline void compat_hrtimer_setup(struct hrtimer *timer,
+					enum hrtimer_restart (*function)(struct hrtimer *),
+					clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, function, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+#endif
 }
 
 /* 6.12, 1da91ea87aef "introduce fd_file(), convert all accessors to it." */

@@ -5,6 +5,7 @@
 #include "probe.h"
 #include "recorder.h"
 #include "text.h"
+#include "waker.h"
 
 #include <linux/atomic.h>
 #include <linux/device.h>
@@ -126,12 +127,12 @@ static ssize_t device_read(struct file *file, char __user *buf, size_t size, lof
 		mutex_unlock(&reader->lock);
 		/* Others may have looked while the record that this left was taken out. */
 		if (done < 0)
-			recorder_wake();
+			waker_wake();
 		if (done)
 			return done;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(recorder_wait, cursor_ready(reader->cursor));
+		err = wait_event_interruptible(waker_queue, cursor_ready(reader->cursor));
 		if (err)
 			return err;
 	}
@@ -141,8 +142,8 @@ static __poll_t device_poll(struct file *file, poll_table *table)
 {
 	struct reader *reader = file->private_data;
 
-	poll_wait(file, &recorder_wait, table);
-	smp_mb(); /* pairs with wq_has_sleeper() in recorder_commit() */
+	poll_wait(file, &waker_queue, table);
+	smp_mb(); /* R of waker.c; read() has it in prepare_to_wait_event() */
 	return cursor_ready(reader->cursor) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
@@ -163,7 +164,7 @@ static loff_t device_llseek(struct file *file, loff_t offset, int whence)
 	mutex_unlock(&reader->lock);
 	/* Others may wait on this file for what is there again now. */
 	if (whence == SEEK_SET)
-		recorder_wake();
+		waker_wake();
 	return 0;
 }
 

@@ -36,12 +36,9 @@
 #include "recorder.h"
 #include "ring.h"
 
-#include <linux/irq_work.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
-#include <linux/poll.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/topology.h>
@@ -49,23 +46,7 @@
 
 #define RECORD_WORDS (sizeof(struct setnsmon_record) / sizeof(u64))
 
-DECLARE_WAIT_QUEUE_HEAD(recorder_wait);
-
 DEFINE_PER_CPU(struct recorder_writer, recorder_writers);
-
-/*
- * Each reader has every record for itself, so all are woken, also those who wait
- * exclusively (EPOLLEXCLUSIVE), of whom wake_up_interruptible_poll() wakes one.
- */
-void recorder_wake(void)
-{
-	__wake_up(&recorder_wait, TASK_INTERRUPTIBLE, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
-}
-
-static void wake_readers(struct irq_work *work)
-{
-	recorder_wake();
-}
 
 size_t recorder_bytes(void)
 {
@@ -114,7 +95,6 @@ static bool writer_init(struct recorder_writer *writer, unsigned int records, in
 	u64 *slots;
 	int lane;
 
-	init_irq_work(&writer->waker, wake_readers);
 	for (lane = 0; lane < RECORDER_LANES; lane++) {
 		slots = vzalloc_node(ring_bytes(records, RECORD_WORDS), node);
 		if (!slots)
@@ -145,6 +125,7 @@ int recorder_init(unsigned int records)
 	for_each_possible_cpu (cpu)
 		if (!writer_init(per_cpu_ptr(&recorder_writers, cpu), records, cpu_to_node(cpu)))
 			goto free_rings;
+	waker_init();
 	return 0;
 
 free_rings:
@@ -157,10 +138,7 @@ no_memory:
 
 void recorder_exit(void)
 {
-	int cpu;
-
-	for_each_possible_cpu (cpu)
-		irq_work_sync(per_cpu_ptr(&recorder_writers.waker, cpu));
+	waker_exit();
 	free_rings();
 }
 

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rings of all CPUs as one stream: who writes where, in what order readers
- * get it, and who is woken.
+ * The rings of all CPUs as one stream: who writes where, and in what order readers
+ * get it.
  */
 #ifndef SETNSMON_RECORDER_H
 #define SETNSMON_RECORDER_H
 
 #include "ring.h"
+#include "waker.h"
 
-#include <linux/irq_work.h>
 #include <linux/percpu.h>
 #include <linux/setnsmon.h>
 #include <linux/types.h>
-#include <linux/wait.h>
 
 struct cursor;
 
@@ -35,17 +34,12 @@ size_t recorder_bytes(void);
 unsigned int recorder_ring_records(void);
 u64 recorder_recorded(void);
 
-/* Where readers wait for a record to be made. */
-extern struct wait_queue_head recorder_wait;
-
 /**
  * struct recorder_writer - what one CPU writes to
  * @rings: by enum recorder_lane
- * @waker: wakes the readers from a context in which waking is allowed
  */
 struct recorder_writer {
 	struct ring rings[RECORDER_LANES];
-	struct irq_work waker;
 };
 
 DECLARE_PER_CPU(struct recorder_writer, recorder_writers);
@@ -54,7 +48,7 @@ DECLARE_PER_CPU(struct recorder_writer, recorder_writers);
  * The writer, with preemption off from the one call to the other, in no
  * interrupt: recorder_begin() returns a record to be filled in place, with @seq set
  * and the rest undefined. The caller stamps its time, and makes it a note: see
- * conclude.h. recorder_commit() publishes it and wakes readers that sleep. Never waits.
+ * conclude.h. recorder_commit() publishes it, and has readers that sleep woken. Never waits.
  */
 static __always_inline struct setnsmon_record *recorder_begin(enum recorder_lane lane)
 {
@@ -69,12 +63,8 @@ static __always_inline struct setnsmon_record *recorder_begin(enum recorder_lane
 
 static __always_inline void recorder_commit(enum recorder_lane lane)
 {
-	struct recorder_writer *writer = this_cpu_ptr(&recorder_writers);
-
-	ring_commit(&writer->rings[lane]);
-	/* Its barrier pairs with that of prepare_to_wait() and poll_wait(). */
-	if (unlikely(wq_has_sleeper(&recorder_wait)))
-		irq_work_queue(&writer->waker);
+	ring_commit(&this_cpu_ptr(&recorder_writers)->rings[lane]);
+	waker_ask();
 }
 
 /*
@@ -100,8 +90,5 @@ u64 cursor_lost(const struct cursor *cursor);
 
 /* Will cursor_peek() find one? Takes no lock, any context; a hint. */
 bool cursor_ready(const struct cursor *cursor);
-
-/* Lets all who wait there look again. May not be called by a probe. */
-void recorder_wake(void);
 
 #endif /* SETNSMON_RECORDER_H */

@@ -23,6 +23,7 @@ RECORD = 360
 
 for each in ("device_abi", "device_abi32"):
     add_program(each, os.cpu_count(), 256, least=30, ring_records=256)
+add_program("wakes", 2000, least=5)
 
 
 def calls(count, *, fd=1000, cpu=None):

@@ -19,11 +19,15 @@
  *             EINVAL  the buffer is smaller than the next record; nothing is
  *                     lost, a larger buffer reads it
  *             EFAULT  the buffer may not be written; nothing is lost
- *   poll(2)   POLLIN | POLLRDNORM while a record can be read.
+ *   poll(2)   POLLIN | POLLRDNORM while a record can be read. Who sleeps, here or in
+ *             read(2), hears of a record a quarter of a millisecond after the call
+ *             returned, and so does a set of epoll(7) that watches the file
  *   lseek(2)  (0, SEEK_SET): back to the oldest record that is still held.
  *             (0, SEEK_END): to the end, only records from now on follow.
  *             Another whence: ESPIPE, or EINVAL if the kernel knows it not;
- *             another offset: EINVAL. pread(2) reads on, whatever offset it names
+ *             another offset: EINVAL. pread(2) reads on, whatever offset it names.
+ *             readv(2) is one read(2) for each buffer: after one that was filled to
+ *             its last byte it waits for the next
  *   ioctl(2)  SETNSMON_IOC_*, below. ENOTTY for a number that is not listed,
  *             EINVAL for a listed number with another size or direction,
  *             EFAULT for a bad pointer.

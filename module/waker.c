@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waking a task costs more than all else that a call does for its record, and is
+ * paid by the caller, for each reader that sleeps. So a call only asks for it, and
+ * those that follow on its CPU find that it was asked for.
+ *
+ *      call    publish the record
+ *              is anybody asleep?   no: done
+ *              asked already?       yes: done
+ *              asked = true, then the interrupt of irq_work starts the timer
+ *      timer   asked = false
+ *              wake all
+ *
+ * By way of irq_work, as the handler of a kretprobe must take no lock that an
+ * interrupted or a probed function may hold: up to 5.10 it runs with one held
+ * itself (kretprobe_hash_lock() in kernel/kprobes.c), and starting a timer takes
+ * others (kernel/time/hrtimer.c). irq_work takes none.
+ *
+ * NOBODY SLEEPS OVER A RECORD
+ *
+ * The timer runs on the CPU that asked, unless that went off line meanwhile. So
+ * three take part, each on a CPU of its own:
+ *
+ *      W    call     publishes, full barrier, looks for sleepers and at "asked"
+ *      T    timer    asked = false, full barrier, wakes
+ *      R    reader   queues itself, full barrier, looks for records
+ *
+ * W with R: the call sees the reader in the queue, or the reader sees the record.
+ * W with T: the call sees asked = false and asks again, or whoever looks after the
+ * timer has woken sees the record. tests/model takes each of the three away; T is
+ * for readers in poll(2), who stay in the queue: those in read(2) pass its lock.
+ *
+ * Only a call on its own CPU sets "asked", with preemption off, and only the timer
+ * clears it. Asking again before the interrupt came, or while the timer runs, is
+ * what both irq_work and hrtimers are made for.
+ */
+#include "compat.h"
+#include "waker.h"
+
+#include <linux/cpumask.h>
+#include <linux/ktime.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+
+DECLARE_WAIT_QUEUE_HEAD(waker_queue);
+
+DEFINE_PER_CPU(struct waker, wakers);
+
+/*
+ * Each reader has every record for itself, so all are woken, also those who wait
+ * exclusively (EPOLLEXCLUSIVE), of whom wake_up_interruptible_poll() wakes one.
+ */
+void waker_wake(void)
+{
+	__wake_up(&waker_queue, TASK_INTERRUPTIBLE, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
+}
+
+static void start(struct irq_work *starter)
+{
+	struct waker *waker = container_of(starter, struct waker, starter);
+
+	hrtimer_start(&waker->timer, ns_to_ktime(WAKER_DELAY_NS), HRTIMER_MODE_REL_PINNED);
+}
+
+static enum hrtimer_restart expire(struct hrtimer *timer)
+{
+	struct waker *waker = container_of(timer, struct waker, timer);
+
+	WRITE_ONCE(waker->asked, false);
+	smp_mb(); /* T */
+	waker_wake();
+	return HRTIMER_NORESTART;
+}
+
+void waker_init(void)
+{
+	struct waker *waker;
+	int cpu;
+
+	for_each_possible_cpu (cpu) {
+		waker = per_cpu_ptr(&wakers, cpu);
+		init_irq_work(&waker->starter, start);
+		compat_hrtimer_setup(&waker->timer, expire, CLOCK_MONOTONIC,
+				     HRTIMER_MODE_REL_PINNED);
+	}
+}
+
+void waker_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu (cpu) {
+		irq_work_sync(&per_cpu_ptr(&wakers, cpu)->starter);
+		hrtimer_cancel(&per_cpu_ptr(&wakers, cpu)->timer);
+	}
+}

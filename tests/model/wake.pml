@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * module/waker.c: a CPU that makes calls, the timer that they ask for, which may run on another, and a reader that
+ * sleeps whenever it has read all. Nobody sleeps over a record: when nothing is under way any more, and the reader
+ * sleeps, it has had all.
+ *
+ * The reader is one that sleeps in read(2), and takes itself from the queue when it is woken, or with -DPOLL one in
+ * poll(2): it stays in the queue, and is told by a flag that it need not fall asleep. That is what wait_event() and
+ * do_poll() do (kernel/sched/wait.c, fs/select.c).
+ *
+ * Barriers can be taken out: -DNO_W (of the call: in wq_has_sleeper()), -DNO_T (of the timer) and -DNO_R (of the
+ * reader: in prepare_to_wait_event(), or device_poll()). With -DCLEARED_LATE the timer wakes first, and says then that
+ * it may be asked again.
+ */
+#ifndef COUNT
+#define COUNT 3
+#endif
+#define THREADS 3
+#define LOCATIONS 4
+#define STORES (3 + 4 * COUNT)
+
+#include "memory.pml"
+
+#define CALLER 0
+#define TIMER 1
+#define READER 2
+
+#define HEAD 0			/* records published */
+#define QUEUED 1		/* is the reader in the queue? */
+#define ASKED 2
+#define WOKEN 3			/* the reader's: it shall look again */
+
+bool locked;			/* the queue's lock, and what it hands on */
+view unlocked;
+bool started;			/* the timer, likewise: it has a lock as well */
+view starting;
+bool done, waking;		/* for the record: no more calls; the timer runs */
+
+inline lock(t)
+{
+	atomic {
+		!locked;
+		d_step {
+			locked = true;
+			join(cur[t], unlocked);
+			join(acq[t], unlocked)
+		}
+	}
+}
+
+inline unlock(t)
+{
+	d_step {
+		copy(unlocked, cur[t]);
+		locked = false
+	}
+}
+
+active proctype caller()
+{
+	byte n, queued, asked;
+
+	do
+	:: n < COUNT ->
+		d_step {
+			n++;
+			store(CALLER, HEAD, ORDERED, n)
+		}
+#ifndef NO_W
+		smp_mb(CALLER);		/* W */
+#endif
+		load(CALLER, QUEUED, RELAXED, queued);
+		if
+		:: queued ->
+			load(CALLER, ASKED, RELAXED, asked);
+			if
+			:: !asked ->
+				d_step {
+					store(CALLER, ASKED, RELAXED, 1)
+				}
+				d_step {
+					copy(starting, cur[CALLER]);
+					started = true
+				}
+			:: else
+			fi
+		:: else
+		fi;
+		queued = 0;
+		asked = 0
+	:: else -> break
+	od;
+	done = true
+}
+
+/* Under the lock: what is in the queue is told. */
+inline wake()
+{
+	lock(TIMER);
+	load(TIMER, QUEUED, RELAXED, queued);
+	if
+	:: queued ->
+		d_step {
+			store(TIMER, WOKEN, ORDERED, 1)
+		}
+#ifndef POLL
+		d_step {
+			store(TIMER, QUEUED, RELAXED, 0)
+		}
+#endif
+	:: else
+	fi;
+	queued = 0;
+	unlock(TIMER)
+}
+
+inline clear()
+{
+	d_step {
+		store(TIMER, ASKED, RELAXED, 0)
+	}
+#ifndef NO_T
+	smp_mb(TIMER)			/* T */
+#endif
+}
+
+active proctype timer()
+{
+	byte queued;
+
+	do
+	:: atomic {
+			started;
+			d_step {
+				started = false;
+				waking = true;
+				join(cur[TIMER], starting);
+				join(acq[TIMER], starting)
+			}
+		}
+#ifdef CLEARED_LATE
+		wake();
+		clear();
+#else
+		clear();
+		wake();
+#endif
+		waking = false
+	:: done && !started -> break
+	od
+}
+
+active proctype reader()
+{
+	byte cursor, end, woken;
+	bool over;
+
+#ifdef POLL
+	lock(READER);
+	d_step {
+		store(READER, QUEUED, RELAXED, 1)
+	}
+	unlock(READER);
+#endif
+	do
+	:: over -> break
+	:: else ->
+#ifndef POLL
+		lock(READER);
+		d_step {
+			store(READER, WOKEN, RELAXED, 0)
+		}
+		d_step {
+			store(READER, QUEUED, RELAXED, 1)
+		}
+		unlock(READER);
+#endif
+#ifndef NO_R
+		smp_mb(READER);		/* R */
+#endif
+		load(READER, HEAD, ORDERED, end);
+		if
+		:: end > cursor ->
+			cursor = end
+#ifndef POLL
+			;
+			lock(READER);
+			d_step {
+				store(READER, QUEUED, RELAXED, 0)
+			}
+			unlock(READER)
+#endif
+		:: else ->
+			/* Asleep, until it is told, or nobody is left who could tell */
+			do
+			:: load(READER, WOKEN, ORDERED, woken);
+				if
+				:: woken -> break
+				:: !woken && done && !started && !waking && memory[WOKEN].last == cur[READER].at[WOKEN] ->
+					assert(cursor == COUNT);
+					over = true;
+					break
+				:: else
+				fi
+			od;
+			woken = 0
+#ifdef POLL
+			;
+			d_step {
+				store(READER, WOKEN, RELAXED, 0)
+			}
+			smp_mb(READER)	/* poll_schedule_timeout() */
+#endif
+		fi;
+		end = 0
+	od
+}
