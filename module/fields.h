@@ -33,6 +33,9 @@ struct field_name {
 	const char *name;
 };
 
+/* Room for the longest path, so that the copying of one needs no loop. */
+#define FIELD_PATH_MAX 32
+
 /**
  * struct field - one row
  * @path: full name; the members of an object have its name and a dot before theirs
@@ -44,7 +47,7 @@ struct field_name {
  * @names: of FIELD_NAME and FIELD_NAMES
  */
 struct field {
-	const char *path;
+	char path[FIELD_PATH_MAX];
 	u8 len;
 	u8 type;
 	u8 size;

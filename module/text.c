@@ -15,44 +15,56 @@ static char *put_str(char *p, const char *s)
 	return p + len;
 }
 
-static unsigned int count_digits(u64 value)
-{
-	unsigned int n = 1;
-
-	for (; value >= 10000; value /= 10000)
-		n += 4;
-	return n + (value >= 10) + (value >= 100) + (value >= 1000);
-}
-
-/* Two digits at a time, from the end. */
-static char *put_u64(char *p, u64 value)
+static char *put_pair(char *p, u32 value)
 {
 	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
 				    "25262728293031323334353637383940414243444546474849"
 				    "50515253545556575859606162636465666768697071727374"
 				    "75767778798081828384858687888990919293949596979899";
-	char *end = p + count_digits(value);
 
-	for (p = end; value >= 10; value /= 100) {
-		p -= 2;
-		memcpy(p, &pairs[2 * (value % 100)], 2);
-		if (value < 100)
-			return end;
-	}
-	p[-1] = '0' + value;
-	return end;
+	memcpy(p, &pairs[2 * value], 2);
+	return p + 2;
 }
 
-/* Exactly @width digits, zeros in front. */
-static char *put_padded(char *p, u32 value, unsigned int width)
+/* Four and eight digits, zeros in front. */
+static char *put_four(char *p, u32 value)
 {
-	unsigned int i;
+	return put_pair(put_pair(p, value / 100), value % 100);
+}
 
-	for (i = width; i > 0; i--) {
-		p[i - 1] = '0' + value % 10;
-		value /= 10;
+static char *put_eight(char *p, u32 value)
+{
+	return put_four(put_four(p, value / 10000), value % 10000);
+}
+
+/* Less than 10000. */
+static char *put_small(char *p, u32 value)
+{
+	if (value >= 1000)
+		return put_four(p, value);
+	if (value >= 100) {
+		*p++ = '0' + value / 100;
+		return put_pair(p, value % 100);
 	}
-	return p + width;
+	if (value >= 10)
+		return put_pair(p, value);
+	*p++ = '0' + value;
+	return p;
+}
+
+static char *put_u64(char *p, u64 value)
+{
+	u32 low;
+
+	if (value < 10000)
+		return put_small(p, value);
+	if (value < 100000000) {
+		low = value;
+		return put_four(put_small(p, low / 10000), low % 10000);
+	}
+	/* Twice at most: there are twenty digits. */
+	p = put_u64(p, value / 100000000);
+	return put_eight(p, value % 100000000);
 }
 
 void text_hex8(char *buf, u8 value)
@@ -87,27 +99,29 @@ static char *put_date(char *p, u32 days)
 	u32 month = (5 * day_of_year + 2) / 153; /* 0 is March */
 	u32 year = year_of_era + era * 400 + (month >= 10);
 
-	p = put_padded(p, year, 4);
+	p = put_four(p, year);
 	*p++ = '-';
-	p = put_padded(p, month < 10 ? month + 3 : month - 9, 2);
+	p = put_pair(p, month < 10 ? month + 3 : month - 9);
 	*p++ = '-';
-	return put_padded(p, day_of_year - (153 * month + 2) / 5 + 1, 2);
+	return put_pair(p, day_of_year - (153 * month + 2) / 5 + 1);
 }
 
 void text_time(char *buf, u64 real_ns)
 {
 	u64 seconds = real_ns / NSEC_PER_SECOND;
 	u32 second = seconds % SECONDS_PER_DAY;
+	u32 nanosecond = real_ns % NSEC_PER_SECOND;
 	char *p = put_date(buf, seconds / SECONDS_PER_DAY);
 
 	*p++ = 'T';
-	p = put_padded(p, second / 3600, 2);
+	p = put_pair(p, second / 3600);
 	*p++ = ':';
-	p = put_padded(p, second / 60 % 60, 2);
+	p = put_pair(p, second / 60 % 60);
 	*p++ = ':';
-	p = put_padded(p, second % 60, 2);
+	p = put_pair(p, second % 60);
 	*p++ = '.';
-	p = put_padded(p, real_ns % NSEC_PER_SECOND, 9);
+	*p++ = '0' + nanosecond / 100000000;
+	p = put_eight(p, nanosecond % 100000000);
 	*p = 'Z';
 }
 
@@ -226,7 +240,11 @@ size_t text_line(char *buf, const struct setnsmon_record *rec)
 
 		if (f->type == FIELD_CLOSE || (f->type == FIELD_OPEN && !null))
 			continue;
-		memcpy(p, f->path, f->len);
+		/*
+		 * Of a fixed size, which takes no loop: what is too much is overwritten.
+		 * There is room for it: the longest line has not half the buffer.
+		 */
+		memcpy(p, f->path, FIELD_PATH_MAX);
 		p += f->len;
 		*p++ = '=';
 		if (!null)

@@ -30,7 +30,8 @@
 
 /*
  * Writes the line and its newline, and no NUL; returns its length.
- * A @buf of SETNSMON_LINE_MAX bytes holds any line.
+ * A @buf of SETNSMON_LINE_MAX bytes holds any line; up to FIELD_PATH_MAX bytes behind
+ * the line may be written.
  */
 size_t text_line(char *buf, const struct setnsmon_record *rec);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Lines of text inside the kernel. Each line is written once more into memory that ends
- * where the line ends, so that KASAN sees a byte too many.
+ * where text.h says that nothing is written any more, so that KASAN sees a byte too many.
  */
 #include "suite.h"
 #include "../../module/fields.c"
@@ -9,7 +9,7 @@
 
 #include <linux/random.h>
 
-/* The line of @record, and whether it is written the same where there is no room for more. */
+/* The line of @record, and whether it is written the same where there is no room for more than text.h says. */
 static size_t line_of(struct kunit *test, const struct setnsmon_record *record, char *line)
 {
 	size_t len = text_line(line, record);
@@ -18,7 +18,7 @@ static size_t line_of(struct kunit *test, const struct setnsmon_record *record, 
 	KUNIT_ASSERT_LE(test, len, (size_t)SETNSMON_LINE_MAX);
 	if (!len)
 		return 0;
-	exact = kmalloc(len, GFP_KERNEL);
+	exact = kmalloc(len + FIELD_PATH_MAX, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, exact);
 	KUNIT_EXPECT_EQ(test, text_line(exact, record), len);
 	KUNIT_EXPECT_EQ(test, memcmp(exact, line, len), 0);
