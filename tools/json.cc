@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * JSON by RapidJSON, the one C++ library here. It writes a line as a stream of
- * events and builds no tree, which is why it needs less than the C libraries.
- * The keys are the same in every line: they are quoted once.
+ * JSON by RapidJSON, the one C++ library here. It builds no tree, which is why it
+ * needs less than the C libraries. What can go wrong is the library's: numbers, and
+ * strings that come from outside. Where keys, commas and brackets are is the same in
+ * every line, but for objects that are null; so a key is made once, with the comma
+ * before it and the colon behind, and the library's own count of them is left out.
  */
 extern "C" {
 #include "fields.h"
@@ -25,48 +27,69 @@ using rapidjson::UTF8;
 namespace
 {
 
-class line_writer : public rapidjson::Writer<StringBuffer>
+class line_writer : private rapidjson::Writer<StringBuffer>
 {
       public:
-	/* A key that is quoted already, and needs no escapes. */
-	void quoted_key(const std::string &key)
+	using Writer::Reset;
+
+	void number(uint64_t value)
 	{
-		Prefix(rapidjson::kStringType);
-		memcpy(os_->Push(key.size()), key.data(), key.size());
+		if (value <= UINT32_MAX)
+			WriteUint(value);
+		else
+			WriteUint64(value);
+	}
+
+	void signed_number(int32_t value)
+	{
+		WriteInt(value);
+	}
+
+	/* What is JSON already. */
+	void json(const char *text, size_t len)
+	{
+		memcpy(os_->Push(len), text, len);
+	}
+
+	/* A string of ours, which needs no escapes. */
+	void plain_string(const char *text, size_t len)
+	{
+		char *to = os_->Push(len + 2);
+
+		to[0] = '"';
+		memcpy(to + 1, text, len);
+		to[len + 1] = '"';
 	}
 
 	/* A string that is not ours: every character beyond ASCII goes out as \uXXXX. */
 	void foreign_string(const char *text, size_t len)
 	{
-		rapidjson::Writer<StringBuffer, UTF8<>, ASCII<>> writer(escaped);
-
-		escaped.Clear();
-		writer.String(text, len);
-		RawValue(escaped.GetString(), escaped.GetSize(), rapidjson::kStringType);
+		rapidjson::Writer<StringBuffer, UTF8<>, ASCII<>>(*os_).String(text, len);
 	}
-
-      private:
-	StringBuffer escaped;
 };
 
 /* What is known of a row of the field table before any record. */
 struct row {
 	const struct field *field;
-	std::string key;   /* quoted */
-	unsigned int next; /* of a row that opens an object: the row after it */
+	std::string key;   /* quoted, with what stands around it */
+	unsigned int rows; /* as many as it stands for if it is null: all of an object */
 };
 
 /* All rows of one type of record. */
 std::vector<row> rows_of(unsigned int record_type)
 {
-	unsigned int count, next;
+	unsigned int count, last;
 	const struct field *fields = fields_of(record_type, &count);
+	const char *before = "{";
 	std::vector<row> rows;
 
 	for (unsigned int i = 0; i < count; i++) {
-		next = fields[i].type == FIELD_OPEN ? field_close(fields, i) + 1 : i + 1;
-		rows.push_back(
-			{ &fields[i], '"' + std::string(field_key(&fields[i])) + '"', next });
+		std::string key = field_key(&fields[i]);
+
+		last = fields[i].type == FIELD_OPEN ? field_close(fields, i) : i;
+		key = fields[i].type == FIELD_CLOSE ? "}" : before + ('"' + key + "\":");
+		rows.push_back({ &fields[i], key, last - i + 1 });
+		before = fields[i].type == FIELD_OPEN ? "{" : ",";
 	}
 	return rows;
 }
@@ -74,18 +97,25 @@ std::vector<row> rows_of(unsigned int record_type)
 void write_name(line_writer &out, const char *name, u32 number)
 {
 	if (name)
-		out.String(name);
+		out.plain_string(name, strlen(name));
 	else
-		out.Uint(number);
+		out.number(number);
 }
 
 void write_names(line_writer &out, const struct field_name *names, u32 bits)
 {
-	out.StartArray();
-	for (; names->name; names++)
-		if (bits & names->value)
-			out.String(names->name);
-	out.EndArray();
+	bool first = true;
+
+	out.json("[", 1);
+	for (; names->name; names++) {
+		if (!(bits & names->value))
+			continue;
+		if (!first)
+			out.json(",", 1);
+		out.plain_string(names->name, strlen(names->name));
+		first = false;
+	}
+	out.json("]", 1);
 }
 
 /* Repaired where it is not UTF-8, and then all its bytes as well. */
@@ -101,8 +131,8 @@ void write_comm(line_writer &out, const u8 *comm)
 		return;
 	for (size_t i = 0; i < len; i++)
 		text_hex8(&hex[2 * i], comm[i]);
-	out.Key("comm_bytes");
-	out.String(hex, 2 * len);
+	out.json(",\"comm_bytes\":", 14);
+	out.plain_string(hex, 2 * len);
 }
 
 void write_value(line_writer &out, const struct field *f, const struct setnsmon_record *rec)
@@ -111,24 +141,24 @@ void write_value(line_writer &out, const struct field *f, const struct setnsmon_
 
 	switch (f->type) {
 	case FIELD_VERSION:
-		out.Uint(SETNSMON_ABI_VERSION);
+		out.number(SETNSMON_ABI_VERSION);
 		break;
 	case FIELD_TIME:
 		text_time(text, field_u64(f, rec));
-		out.String(text, TEXT_TIME_LEN);
+		out.plain_string(text, TEXT_TIME_LEN);
 		break;
 	case FIELD_U64:
-		out.Uint64(field_u64(f, rec));
+		out.number(field_u64(f, rec));
 		break;
 	case FIELD_U32:
-		out.Uint(field_u32(f, rec));
+		out.number(field_u32(f, rec));
 		break;
 	case FIELD_S32:
-		out.Int(field_u32(f, rec));
+		out.signed_number(field_u32(f, rec));
 		break;
 	case FIELD_HEX64:
 		text_hex64(text, field_u64(f, rec));
-		out.String(text, TEXT_HEX64_LEN);
+		out.plain_string(text, TEXT_HEX64_LEN);
 		break;
 	case FIELD_COMM:
 		write_comm(out, field_bytes(f, rec));
@@ -142,31 +172,24 @@ void write_value(line_writer &out, const struct field *f, const struct setnsmon_
 	case FIELD_ERRNO:
 		write_name(out, errno_name(-field_u32(f, rec)), -field_u32(f, rec));
 		break;
-	case FIELD_OPEN:
-		out.StartObject();
-		break;
 	}
 }
 
 void write_line(line_writer &out, const std::vector<row> &rows, const struct setnsmon_record *rec)
 {
-	out.StartObject();
-	for (size_t i = 0; i < rows.size();) {
-		const struct field *f = rows[i].field;
-		bool null = field_is_null(f, rec);
+	const struct row *row = rows.data(), *end = row + rows.size();
 
-		if (f->type == FIELD_CLOSE) {
-			out.EndObject();
+	while (row != end) {
+		out.json(row->key.data(), row->key.size());
+		if (field_is_null(row->field, rec)) {
+			out.json("null", 4);
+			row += row->rows;
 		} else {
-			out.quoted_key(rows[i].key);
-			if (null)
-				out.Null();
-			else
-				write_value(out, f, rec);
+			write_value(out, row->field, rec);
+			row++;
 		}
-		i = null ? rows[i].next : i + 1;
 	}
-	out.EndObject();
+	out.json("}\n", 2);
 }
 
 } // namespace
@@ -200,7 +223,6 @@ size_t json_line(struct json *json, const struct setnsmon_record *rec, const cha
 	json->writer.Reset(json->line);
 	write_line(json->writer, rec->type == SETNSMON_RECORD_SETNS ? json->setns : json->lost,
 		   rec);
-	json->line.Put('\n');
 	*line = json->line.GetString();
 	return json->line.GetSize();
 }
