@@ -6,7 +6,8 @@
  *	calls cost N [PAUSE]	N single calls of each kind: "cost KIND MEDIAN MEAN"
  *	calls only KIND N [PAUSE]	the same for one kind
  *	calls rate MS	setns(2) for so many milliseconds: "rate CALLS-A-SECOND"
- *	calls stream N [BURST PAUSE]	N calls of setns(2) at full rate, or in bursts: "stream N TICKS"
+ *	calls stream N [BURST PAUSE]	N calls of setns(2) at full rate, or in bursts: "stream N TICKS PAID",
+ *				the nanoseconds for which this program itself ran
  *
  * PAUSE is in microseconds, and stands between two calls, outside of what is timed.
  * With "-c CPU" before the word it stays on that processor.
@@ -109,9 +110,17 @@ static void cost_of(const char *name, long n, long pause)
 			cost(kind, n, pause);
 }
 
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
 static void stream(long n, long burst, long pause)
 {
-	uint64_t begin = ticks();
+	uint64_t paid = clock_ns(CLOCK_THREAD_CPUTIME_ID), begin = ticks();
 	long i;
 
 	for (i = 0; i < n; i++) {
@@ -120,27 +129,20 @@ static void stream(long n, long burst, long pause)
 		if (burst && i % burst == burst - 1)
 			pause_us(pause);
 	}
-	printf("stream %ld %lu\n", n, (unsigned long)(ticks() - begin));
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	printf("stream %ld %lu ", n, (unsigned long)(ticks() - begin));
+	printf("%lu\n", (unsigned long)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - paid));
 }
 
 static void rate(long ms)
 {
-	uint64_t begin = now_ns(), end = begin + ms * 1000000ULL, now = begin;
+	uint64_t begin = clock_ns(CLOCK_MONOTONIC), end = begin + ms * 1000000ULL, now = begin;
 	long calls = 0, i;
 
 	while (now < end) {
 		for (i = 0; i < 100; i++)
 			raw_call(kinds[0].number, kinds[0].args);
 		calls += 100;
-		now = now_ns();
+		now = clock_ns(CLOCK_MONOTONIC);
 	}
 	printf("rate %.0f\n", calls * 1e9 / (now - begin));
 }

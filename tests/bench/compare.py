@@ -12,7 +12,7 @@ import report
 ALLOWED = 1.03
 FIGURES = ["empty.uts", "empty.ebadf", "empty.getppid",
            "ours.uts", "ours.ebadf", "ours.getppid",
-           "ours-reader.uts", "ours-reader.ebadf", "ours-reader.getppid",
+           "ours-reader.uts", "ours-reader.ebadf", "ours-reader.getppid", "ours-reader.waking", "ours-readers8.waking",
            "drain.drain_binary", "drain.drain_binary_single", "drain.drain_text", "drain.drain_logfmt",
            "drain.drain_json", "drain.drain_table"]
 
@@ -30,7 +30,8 @@ def read_raw(path):
 
 def read_expected(path):
     with open(path, encoding="utf-8") as file:
-        return {name: int(value) for name, value in (line.split() for line in file if line.strip() and line[0] != "#")}
+        lines = [line.split() for line in file if line.strip() and line[0] != "#"]
+    return {name: float(value) for name, value in lines}
 
 
 def grown(value, kept):
@@ -57,11 +58,11 @@ def judge(tap, figures, expected):
         if kept is None:
             tap.say(False, f"{name} is kept in tests/bench/expected", f"it is {value}")
         elif grown(value, kept):
-            tap.say(False, f"{name} has not grown", f"it was {kept}, and is {value} instructions",
+            tap.say(False, f"{name} has not grown", f"it was {kept:g}, and is {value:g} instructions",
                     "if that is meant: tests/bench/check --update")
         else:
-            notes = [f"it can be lowered: tests/bench/check --update ({kept} is kept)"] if value < kept / 1.1 else []
-            tap.say(True, f"{name}: {value} instructions, {kept} are kept", *notes)
+            notes = [f"it can be lowered: tests/bench/check --update ({kept:g} is kept)"] if value < kept / 1.1 else []
+            tap.say(True, f"{name}: {value:g} instructions, {kept:g} are kept", *notes)
 
 
 def judge_itself(tap, figures):
@@ -79,7 +80,7 @@ def update(path, figures):
     with open(path, "w", encoding="utf-8") as file:
         file.write("# Instructions: what is added to a call, and what an event costs its reader. Written by\n"
                    "# tests/bench/check --update, on bookworm's kernel.\n")
-        file.writelines(f"{name} {round(figures[name])}\n" for name in FIGURES)
+        file.writelines(f"{name} {figures[name]:g}\n" for name in FIGURES)
 
 
 def main(raw, expected, *options):

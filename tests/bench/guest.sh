@@ -227,15 +227,28 @@ no_readers()
 	until_true grep -qx 0 /sys/class/misc/setnsmon/readers
 }
 
-# Each call wakes them: a pause of a millisecond stands between two. They have the idle class, so that they do not run
-# before the call has returned: what they do then is not the caller's.
+# paid NAME: what calls in a row cost their caller, with all that interrupts it, but not what others do then
+paid()
+{
+	must ./calls stream "$STREAM"
+	read -r _ _ _ "$1" <"$SCRATCH/must"
+}
+
+# First calls by themselves: a pause of a millisecond stands between two. The readers have the idle class, so that they
+# do not run before the call has returned. Then calls in a row, with readers as they are.
 with_readers() # COUNT
 {
+	local alone with
 	bare
-	load
+	load ring_records=16384
 	readers "$1" chrt -i 0
 	costs '' ./calls cost $((N / 4)) 1000
 	no_readers
+	paid alone
+	readers "$1"
+	paid with
+	no_readers
+	value waking "$(awk -v ns=$((with - alone)) -v calls="$STREAM" 'BEGIN { printf "%.1f", ns / calls }')"
 	unload
 }
 
@@ -376,12 +389,14 @@ case_wall2() { by_the_clock; }
 case_wall4() { by_the_clock; }
 
 # What the reader gets, and what it is told that it lost, must be what was called, to the last one. Bursts of a hundred
-# calls, then a pause of a millisecond, are more than any container runtime does.
+# calls, then a pause of a millisecond, are more than any container runtime does. The caller has a processor, and so has
+# the reader.
 case_long()
 {
 	local calls=${SETNSMON_BENCH_LONG:-10000000} read lost
 	load
-	read_along "$calls" must ./calls stream "$calls" 100 1000
+	must taskset -pc 1 "$BASHPID"
+	read_along "$calls" must ./calls -c 0 stream "$calls" 100 1000
 	((read + lost == calls)) || fail "$read were read and $lost lost, of $calls"
 	value long_calls "$calls"
 	value long_read "$read"

@@ -13,8 +13,8 @@ import sys
 ROWS = [
     ("empty", "empty kprobe and kretprobe", "nothing"),
     ("ours", "**setnsmon**", "the namespace joined, its owner, all links before and after, credentials, result"),
-    ("ours-reader", "setnsmon, the call wakes a sleeping reader", "the same"),
-    ("ours-readers8", "setnsmon, the call wakes eight", "the same"),
+    ("ours-reader", "setnsmon, a call that finds a reader asleep", "the same"),
+    ("ours-readers8", "setnsmon, a call that finds eight asleep", "the same"),
     ("ftrace", "ftrace: system call events", "both arguments, result"),
     ("trace-cmd", "trace-cmd: system call events", "both arguments, result"),
     ("ftrace-kprobes", "ftrace: kprobe events", "both arguments, result"),
@@ -130,23 +130,30 @@ def bullets(found):
     if "stream_large_lost" in values("ours"):
         lines.append(f"- with rings as large as ftrace's (`ring_records=4096`) setnsmon's reader loses "
                      f"{grouped(values('ours')['stream_large_lost'])} of {grouped(values('ours')['stream_calls'])}")
+    if "waking" in values("ours-reader"):
+        lines.append("- calls in a row, and a reader that sleeps whenever it has read all: waking it costs the callers "
+                     f"{grouped(values('ours-reader')['waking'])} a call"
+                     + (f", waking eight {grouped(values('ours-readers8')['waking'])}"
+                        if "waking" in values("ours-readers8") else ""))
     drain = values("drain")
     if drain:
         names = (("binary", "binary records in batches"), ("binary_single", "one a read"), ("text", "text, as `cat`"),
                  ("logfmt", "`setnsmon -o logfmt`"), ("json", "`-o json`"), ("table", "`-o table`"))
         lines.append("- reading, instructions an event, kernel and program: " + ", ".join(
             f"{text} {grouped(drain['drain_' + name])}" for name, text in names if "drain_" + name in drain))
-    readers = values("readers")
+    readers, waking = values("readers"), added("readers")
     counts = sorted(int(name.split("_")[0]) for name in readers if name.endswith("_event"))
     if counts:
-        lines.append("- N readers that are woken by each call: the call costs " + ", ".join(
-            f"{grouped(readers[f'{n}_uts'])} ({n})" for n in counts) + "; in a stream at full rate a call and all "
+        lines.append("- a call that finds N readers asleep adds " + ", ".join(
+            f"{grouped(waking[f'{n}_uts'])} ({n})" for n in counts) + "; in a stream at full rate a call and all "
             "that the readers do with it " + ", ".join(f"{grouped(readers[f'{n}_event'])} ({n})" for n in counts))
     cpus = [(n, values(f"cpus{n}")) for n in (1, 4, 16, 64)]
     cpus = [(n, v) for n, v in cpus if "drain_binary" in v]
     if cpus:
         lines.append("- N possible CPUs: a binary event costs its reader " + ", ".join(
-            f"{grouped(v['drain_binary'])} ({n})" for n, v in cpus) + "; memory in KiB as printed at load, and as in "
+            f"{grouped(v['drain_binary'])} ({n})" for n, v in cpus) + ", which at an instruction a nanosecond are " +
+            ", ".join(f"{1000 / v['drain_binary']:.2f}" for _, v in cpus) + " million events a second; memory in KiB "
+            "as printed at load, and as in "
             "`/proc/vmallocinfo`: " + ", ".join(
                 f"{grouped(v['memory_kib'])} and {grouped(v['memory_vmalloc_kib'])} ({n})" for n, v in cpus))
     for count in (2, 4):
