@@ -20,7 +20,7 @@ from lib import (DEVICE, HERE, PATIENCE, READER, Check, _cases, act, counters, c
 
 KINDS = ["ebadf", "varied", "own", "denied", "walk", "raced", "born"]
 ROUNDS = int(os.environ.get("SETNSMON_FLOOD_ROUNDS", len(KINDS)))
-SECONDS = float(os.environ.get("SETNSMON_FLOOD_SECONDS", 5))
+SECONDS = float(os.environ.get("SETNSMON_FLOOD_SECONDS", 5 * PATIENCE / 60))
 RINGS = 1024 * len(cpus())
 
 

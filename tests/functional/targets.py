@@ -203,7 +203,7 @@ def by_ioctl():
     with holder(*user, *user, "unshare", KINDS["pid"] | KINDS["net"], "fork",
                 "unshare", KINDS["pid"], "fork") as pid, Fds() as fds:
         links = {kind: fds.path(f"/proc/{pid}/ns/{kind}") for kind in ("user", "pid", "net")}
-        with socket.socket() as own:
+        with socket.socket(socket.AF_UNIX) as own:
             targets = [
                 Target("parent of user", fds.add(fcntl.ioctl(links["user"], NS_GET_PARENT))),
                 Target("parent of pid", fds.add(fcntl.ioctl(links["pid"], NS_GET_PARENT))),
