@@ -249,11 +249,16 @@ class Faults:
             number += step(site.split(" < "))
 
 
+def plain(symbol):
+    """A function's name, without what the compiler made of it."""
+    return symbol.split(".")[0]
+
+
 def asked_by(site):
     """What the module called when it failed, or None if it did not come from the module."""
     for inner, outer in zip(site, site[1:]):
         if outer.endswith("[setnsmon]"):
-            inner = inner.split(".")[0]     # of what the compiler made of it
+            inner = plain(inner)
             return "__vmalloc_node" if inner == "vzalloc_node" else inner
     return None
 
@@ -261,7 +266,7 @@ def asked_by(site):
 def not_ours(site):
     """The kernel loads a module all the same if it has no memory to list its functions for
     ftrace. So the guard must refuse."""
-    return "ftrace_process_locs" in site
+    return "ftrace_process_locs" in map(plain, site)
 
 
 # What the module asks for in vain, and what it says then
