@@ -70,44 +70,61 @@ static int device_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* To @buf, in this reader's format: how many bytes, 0 if there is no room, or -EFAULT. */
-static ssize_t reader_put(struct reader *reader, const struct setnsmon_record *record,
-			  char __user *buf, size_t room)
-{
-	size_t len;
+/* These put what comes next: how many bytes, 0 if there is nothing now, -EINVAL or -EFAULT. */
 
-	/* (Of a size that the compiler knows the kernel need not look up where it lies.) */
-	if (reader->format == SETNSMON_FORMAT_BINARY) {
-		if (room < sizeof(*record))
-			return 0;
-		return copy_to_user(buf, record, sizeof(*record)) ? -EFAULT : sizeof(*record);
-	}
-	len = text_line(reader->line, record);
-	if (room < len)
+static ssize_t put_binary(struct cursor *cursor, char __user *buf, size_t room)
+{
+	const size_t size = sizeof(struct setnsmon_record);
+	const struct setnsmon_record *records;
+	unsigned int count = cursor_peek(cursor, max_t(size_t, room / size, 1), &records);
+	unsigned long left;
+
+	if (!count)
 		return 0;
-	return copy_to_user(buf, reader->line, len) ? -EFAULT : len;
+	if (room < size)
+		return -EINVAL;
+	/* (Of a size that the compiler knows the kernel need not look up where it lies.) */
+	if (count == 1)
+		left = copy_to_user(buf, records, size);
+	else
+		left = copy_to_user(buf, records, count * size);
+	count -= DIV_ROUND_UP(left, size);
+	cursor_next(cursor, count);
+	return count ? count * size : -EFAULT;
 }
 
-/*
- * As many whole records as fit and are there now. A record is taken only after it
- * was delivered. 0 if there is none.
- */
-static ssize_t reader_read(struct reader *reader, char __user *buf, size_t size)
+static ssize_t put_text(struct cursor *cursor, char *line, char __user *buf, size_t room)
 {
 	const struct setnsmon_record *record;
+	size_t len;
+
+	if (!cursor_peek(cursor, 1, &record))
+		return 0;
+	len = text_line(line, record);
+	if (room < len)
+		return -EINVAL;
+	if (copy_to_user(buf, line, len))
+		return -EFAULT;
+	cursor_next(cursor, 1);
+	return len;
+}
+
+/* As many whole records as fit and are there now. A record is taken only after it was delivered. */
+static ssize_t reader_read(struct reader *reader, char __user *buf, size_t size)
+{
 	ssize_t done = 0;
 	ssize_t put;
 
-	while ((record = cursor_peek(reader->cursor))) {
-		put = reader_put(reader, record, buf + done, size - done);
+	do {
+		if (reader->format == SETNSMON_FORMAT_BINARY)
+			put = put_binary(reader->cursor, buf + done, size - done);
+		else
+			put = put_text(reader->cursor, reader->line, buf + done, size - done);
 		if (put <= 0)
-			return done ?: put ?: -EINVAL;
-		cursor_next(reader->cursor);
+			return done ?: put;
 		done += put;
-		if (signal_pending(current))
-			break;
 		cond_resched();
-	}
+	} while (done < size && !signal_pending(current));
 	return done;
 }
 
@@ -125,9 +142,6 @@ static ssize_t device_read(struct file *file, char __user *buf, size_t size, lof
 			return -ERESTARTSYS;
 		done = reader_read(reader, buf, min_t(size_t, size, MAX_RW_COUNT));
 		mutex_unlock(&reader->lock);
-		/* Others may have looked while the record that this left was taken out. */
-		if (done < 0)
-			waker_wake();
 		if (done)
 			return done;
 		if (file->f_flags & O_NONBLOCK)

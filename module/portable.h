@@ -10,12 +10,19 @@
 
 #ifdef __KERNEL__
 
+#include <linux/compiler.h>
 #include <linux/kcsan-checks.h>
 #include <linux/kernel.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
+
+/* Copies words that another CPU may write meanwhile: the caller finds out whether one did. */
+static __always_inline void copy_racing_words(u64 *to, const u64 *from, u32 count)
+{
+	data_race(memcpy(to, from, count * sizeof(*to)));
+}
 
 #else
 
@@ -39,6 +46,14 @@ typedef uint8_t u8;
 #define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+#define copy_racing_words(to, from, count)                                                         \
+	do {                                                                                       \
+		u32 word_;                                                                         \
+                                                                                                   \
+		for (word_ = 0; word_ < (count); word_++)                                          \
+			(to)[word_] = READ_ONCE((from)[word_]);                                    \
+	} while (0)
+
 /* KCSAN is the kernel's. */
 static inline void kcsan_nestable_atomic_begin(void)
 {
@@ -48,7 +63,7 @@ static inline void kcsan_nestable_atomic_end(void)
 {
 }
 
-#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif /* __KERNEL__ */
 

@@ -175,18 +175,15 @@ struct place {
 	struct lane lanes[RECORDER_LANES];
 };
 
-/* What cursor_peek() returns next. */
-enum cursor_state {
-	CURSOR_EMPTY,  /* to be found */
-	CURSOR_GAP,    /* @gap, then @record */
-	CURSOR_RECORD, /* @record */
-};
+/* How many records are read from the rings at once, at most: they fit into 8 KiB. */
+#define CURSOR_BATCH 21
 
 /**
  * struct cursor - a reader's place
- * @state: see there
- * @record: a record that was read and not yet taken
- * @gap: what was lost before it
+ * @held: how many records were read and not yet taken; while some are being read,
+ *	not less than 1
+ * @first: the first of them
+ * @batch: where they are, with room for what was lost before the last one
  * @horizon: records stamped before it may be taken
  * @lost: records lost so far
  * @heap: lanes that have records, the least mark first
@@ -194,9 +191,9 @@ enum cursor_state {
  * @places: by CPU
  */
 struct cursor {
-	enum cursor_state state;
-	struct setnsmon_record record;
-	struct setnsmon_record gap;
+	unsigned int held;
+	struct setnsmon_record *first;
+	struct setnsmon_record *batch;
 	u64 horizon;
 	u64 lost;
 	unsigned int heaped;
@@ -212,8 +209,9 @@ struct cursor *cursor_new(void)
 	if (!cursor)
 		return NULL;
 	cursor->heap = kvcalloc(nr_cpu_ids, RECORDER_LANES * sizeof(*cursor->heap), GFP_KERNEL);
-	if (!cursor->heap) {
-		kvfree(cursor);
+	cursor->batch = kmalloc_array(CURSOR_BATCH + 1, sizeof(*cursor->batch), GFP_KERNEL);
+	if (!cursor->heap || !cursor->batch) {
+		cursor_free(cursor);
 		return NULL;
 	}
 	for_each_possible_cpu (cpu)
@@ -228,6 +226,7 @@ struct cursor *cursor_new(void)
 
 void cursor_free(struct cursor *cursor)
 {
+	kfree(cursor->batch);
 	kvfree(cursor->heap);
 	kvfree(cursor);
 }
@@ -278,7 +277,7 @@ static void cursor_reset(struct cursor *cursor, void (*put)(struct place *place)
 {
 	int cpu;
 
-	WRITE_ONCE(cursor->state, CURSOR_EMPTY);
+	WRITE_ONCE(cursor->held, 0);
 	cursor->heaped = 0;
 	for_each_possible_cpu (cpu)
 		put(&cursor->places[cpu]);
@@ -336,7 +335,8 @@ static void heap_update_first(struct cursor *cursor)
 {
 	if (!lane_look(cursor->heap[0]))
 		heap_swap(cursor, 0, --cursor->heaped);
-	heap_sift_down(cursor, 0);
+	if (cursor->heaped > 1)
+		heap_sift_down(cursor, 0);
 }
 
 static void cursor_survey_lane(struct cursor *cursor, struct lane *lane)
@@ -374,63 +374,84 @@ static bool cursor_within_horizon(const struct cursor *cursor)
 	return cursor->heaped && cursor->heap[0]->mark.stamp < cursor->horizon;
 }
 
-/* What stands before cursor->record in the stream: @count records are gone. */
-static void cursor_tell_gap(struct cursor *cursor, u64 count)
+/* In the place of @record, which moves on: the @count records before it are gone. */
+static void cursor_tell_gap(struct cursor *cursor, struct setnsmon_record *record, u64 count)
 {
-	struct setnsmon_record *gap = &cursor->gap;
+	struct setnsmon_record *gap = record;
 
+	record[1] = record[0];
+	record++;
 	/* The rest of the union as well, which an initializer need not do */
 	memset(gap, 0, sizeof(*gap));
 	gap->type = SETNSMON_RECORD_LOST;
 	gap->size = sizeof(*gap);
-	gap->cpu = cursor->record.cpu;
-	gap->seq = cursor->record.seq - count;
-	gap->boot_ns = cursor->record.boot_ns;
-	gap->real_ns = cursor->record.real_ns;
+	gap->cpu = record->cpu;
+	gap->seq = record->seq - count;
+	gap->boot_ns = record->boot_ns;
+	gap->real_ns = record->real_ns;
 	gap->lost.count = count;
 	cursor->lost += count;
-	WRITE_ONCE(cursor->state, CURSOR_GAP);
 }
 
-/* cursor->record was just read. */
-static void cursor_accept(struct cursor *cursor)
-{
-	struct place *place = &cursor->places[cursor->record.cpu];
-
-	WRITE_ONCE(cursor->state, CURSOR_RECORD);
-	if (cursor->record.seq > place->seq)
-		cursor_tell_gap(cursor, cursor->record.seq - place->seq);
-	place->seq = cursor->record.seq + 1;
-}
-
-/* Reads the first lane's record, unless it was overwritten since the heap knows it. */
-static void cursor_take(struct cursor *cursor)
+/*
+ * Reads the first lane's record, unless it was overwritten since the heap knows it.
+ * Returns where the next one may go.
+ */
+static struct setnsmon_record *cursor_read(struct cursor *cursor, struct setnsmon_record *record)
 {
 	struct lane *lane = cursor->heap[0];
-	u64 lost;
+	struct place *place = &cursor->places[lane->cpu];
+	u64 expected = place->seq;
+	u64 seq, lost;
 
-	if (ring_read(lane->ring, &lane->next, (u64 *)&cursor->record, &lost) == RING_READ) {
-		conclude(&cursor->record, lane->cpu);
-		cursor_accept(cursor);
+	/* (ring_read(), of a size that the compiler knows) */
+	if (ring_peek(lane->ring, &lane->next, 0, RECORD_WORDS, (u64 *)record, &lost) ==
+	    RING_READ) {
+		ring_step(&lane->next);
+		conclude(record, lane->cpu);
+		seq = record->seq;
+		place->seq = seq + 1;
+		if (unlikely(seq > expected))
+			cursor_tell_gap(cursor, record++, seq - expected);
+		record++;
 	}
 	heap_update_first(cursor);
+	return record;
 }
 
-const struct setnsmon_record *cursor_peek(struct cursor *cursor)
+/* The batch, anew: up to @most records, and one more if there is a gap before the last. */
+static void cursor_fill(struct cursor *cursor, unsigned int most)
 {
-	while (cursor->state == CURSOR_EMPTY) {
+	struct setnsmon_record *record = cursor->batch;
+	const struct setnsmon_record *limit = record + most;
+
+	cursor->first = record;
+	WRITE_ONCE(cursor->held, 1);
+	smp_wmb(); /* before lanes move on: cursor_ready() */
+	do {
 		if (!cursor_within_horizon(cursor))
 			cursor_survey(cursor);
 		if (!cursor_within_horizon(cursor))
-			return NULL;
-		cursor_take(cursor);
-	}
-	return cursor->state == CURSOR_GAP ? &cursor->gap : &cursor->record;
+			break;
+		while (record < limit && cursor_within_horizon(cursor))
+			record = cursor_read(cursor, record);
+	} while (record == cursor->batch);
+	WRITE_ONCE(cursor->held, record - cursor->batch);
 }
 
-void cursor_next(struct cursor *cursor)
+unsigned int cursor_peek(struct cursor *cursor, unsigned int most,
+			 const struct setnsmon_record **records)
 {
-	WRITE_ONCE(cursor->state, cursor->state == CURSOR_GAP ? CURSOR_RECORD : CURSOR_EMPTY);
+	if (!cursor->held)
+		cursor_fill(cursor, min_t(unsigned int, most, CURSOR_BATCH));
+	*records = cursor->first;
+	return min(cursor->held, most);
+}
+
+void cursor_next(struct cursor *cursor, unsigned int count)
+{
+	cursor->first += count;
+	WRITE_ONCE(cursor->held, cursor->held - count);
 }
 
 static bool place_ready(const struct place *place)
@@ -447,10 +468,9 @@ bool cursor_ready(const struct cursor *cursor)
 {
 	int cpu;
 
-	if (READ_ONCE(cursor->state) != CURSOR_EMPTY)
-		return true;
 	for_each_possible_cpu (cpu)
 		if (place_ready(&cursor->places[cpu]))
 			return true;
-	return false;
+	smp_rmb(); /* who sees that a lane has moved on sees what cursor_fill() holds */
+	return READ_ONCE(cursor->held);
 }

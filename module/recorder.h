@@ -79,16 +79,22 @@ void cursor_rewind(struct cursor *cursor);
 void cursor_skip_to_end(struct cursor *cursor);
 
 /*
- * The next record, NULL if there is none now. The same one again until
- * cursor_next(); it stays valid until then, whatever is overwritten meanwhile.
+ * The next records, @most of them at most, and how many they are: 0 if there is none
+ * now. The same ones again until cursor_next() has taken @count of them; they stay valid
+ * until then, whatever is overwritten meanwhile. No more than @most are read ahead,
+ * but for a record before which some were lost.
  */
-const struct setnsmon_record *cursor_peek(struct cursor *cursor);
-void cursor_next(struct cursor *cursor);
+unsigned int cursor_peek(struct cursor *cursor, unsigned int most,
+			 const struct setnsmon_record **records);
+void cursor_next(struct cursor *cursor, unsigned int count);
 
 /* Records that this cursor was too late for. */
 u64 cursor_lost(const struct cursor *cursor);
 
-/* Will cursor_peek() find one? Takes no lock, any context; a hint. */
+/*
+ * Will cursor_peek() find one? Takes no lock, any context; a hint, which may be true while
+ * another one reads.
+ */
 bool cursor_ready(const struct cursor *cursor);
 
 #endif /* SETNSMON_RECORDER_H */

@@ -29,18 +29,18 @@
  *
  * One writer at a time writes everything: state, words, head. Readers write
  * nothing here; a cursor belongs to its reader. The writer therefore never
- * waits, and a reader that is stopped in the middle of a copy costs nobody. (Its
- * end is in ring.h, to be a part of who calls it.)
+ * waits, and a reader that is stopped in the middle of a copy costs nobody. (What
+ * both do most often is in ring.h, to be a part of who calls it.)
  *
  * ORDER
  *
- * The writer fills the words in place with plain stores; a reader copies them with
- * single, relaxed loads while they may be written, and the state tells it afterwards
- * whether that happened: then it throws away what it copied. So it does not matter
- * how the compiler makes the stores, as long as all of them lie between the two
- * changes of state. (KCSAN is told so: it takes all that the writer does between
- * them for marked accesses.) Each pair below names what must be seen in order; the
- * letters stand at the code.
+ * The writer fills the words in place with plain stores; a reader copies them while
+ * they may be written, and the state tells it afterwards whether that happened: then
+ * it throws away what it copied. So it does not matter how the compiler makes the
+ * stores, or the loads, as long as all of them lie between two looks at the state.
+ * (KCSAN is told so: it takes all that the writer does between them for marked
+ * accesses, and lets the reader copy as it likes.) Each pair below names what must be seen in
+ * order; the letters stand at the code.
  *
  *      pair  writer                          reader
  *      ----  ------------------------------  -------------------------------
@@ -81,11 +81,6 @@ void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words)
 	ring->head = 0;
 }
 
-u64 ring_end(const struct ring *ring)
-{
-	return smp_load_acquire(&ring->head); /* C, reader's end */
-}
-
 u64 ring_oldest(const struct ring *ring)
 {
 	u64 end = ring_end(ring);
@@ -101,61 +96,17 @@ bool ring_settled(const struct ring *ring)
 	return READ_ONCE(*ring_slot(ring, end)) < ring_state_writing(end);
 }
 
-/* By single loads: another CPU may write them meanwhile. Eight at a time, for it is done often. */
-static void load_words(u64 *to, const u64 *from, u32 count)
-{
-	for (; count >= 8; count -= 8, to += 8, from += 8) {
-		to[0] = READ_ONCE(from[0]);
-		to[1] = READ_ONCE(from[1]);
-		to[2] = READ_ONCE(from[2]);
-		to[3] = READ_ONCE(from[3]);
-		to[4] = READ_ONCE(from[4]);
-		to[5] = READ_ONCE(from[5]);
-		to[6] = READ_ONCE(from[6]);
-		to[7] = READ_ONCE(from[7]);
-	}
-	while (count--)
-		*to++ = READ_ONCE(*from++);
-}
-
-/* Copies @count words from @first of record *@cursor, if they are still there. */
-static enum ring_result copy_words(const struct ring *ring, u64 *cursor, u32 first, u32 count,
-				   u64 *words, u64 *lost)
+enum ring_result ring_overtaken(const struct ring *ring, u64 *cursor, u64 *lost)
 {
 	u64 n = *cursor;
 	u64 end = ring_end(ring);
-	u64 *slot = ring_slot(ring, n);
 
-	if (n >= end)
-		return RING_EMPTY;
-	if (smp_load_acquire(&slot[0]) == ring_state_holds(n)) { /* A, reader's end */
-		load_words(words, slot + 1 + first, count);
-		smp_rmb(); /* B, reader's end */
-		if (READ_ONCE(slot[0]) == ring_state_holds(n))
-			return RING_READ;
-	}
 	/*
-	 * Overtaken. Record n is gone even where head says that it was the
-	 * oldest: its slot is being written again.
+	 * Record n is gone even where head says that it was the oldest: its slot is
+	 * being written again.
 	 */
-	end = ring_end(ring);
 	end = end - n > ring->records ? end - ring->records : n + 1;
 	WRITE_ONCE(*cursor, end);
 	*lost = end - n;
 	return RING_LOST;
-}
-
-enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *record, u64 *lost)
-{
-	enum ring_result result = copy_words(ring, cursor, 0, ring->words, record, lost);
-
-	if (result == RING_READ)
-		WRITE_ONCE(*cursor, *cursor + 1);
-	return result;
-}
-
-enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 first, u32 count, u64 *words,
-			   u64 *lost)
-{
-	return copy_words(ring, cursor, first, count, words, lost);
 }

@@ -84,7 +84,11 @@ static inline void ring_commit(struct ring *ring)
 
 /* The oldest record that is held, for a reader that starts there; and the end. */
 u64 ring_oldest(const struct ring *ring);
-u64 ring_end(const struct ring *ring);
+
+static inline u64 ring_end(const struct ring *ring)
+{
+	return smp_load_acquire(&ring->head); /* C, reader's end */
+}
 
 /*
  * False while a write is under way. A reader that saw true knows that
@@ -92,14 +96,45 @@ u64 ring_end(const struct ring *ring);
  */
 bool ring_settled(const struct ring *ring);
 
-/*
- * Copies record *@cursor to @record and steps on, or tells how many are gone.
- * Never waits, any context.
- */
-enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *record, u64 *lost);
+/* Of a reader whose record is not there any more: moves it on, and tells how many are gone. */
+enum ring_result ring_overtaken(const struct ring *ring, u64 *cursor, u64 *lost);
 
-/* The same for @count words from word @first on, without stepping on when they were read. */
-enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 first, u32 count, u64 *words,
-			   u64 *lost);
+/*
+ * Copies @count words, from word @first on, of record *@cursor, or steps on and tells how
+ * many are gone. Never waits, any context.
+ */
+static inline enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 first, u32 count,
+					 u64 *words, u64 *lost)
+{
+	u64 n = *cursor;
+	const u64 *slot = ring_slot(ring, n);
+
+	if (n >= ring_end(ring))
+		return RING_EMPTY;
+	if (smp_load_acquire(&slot[0]) == ring_state_holds(n)) { /* A, reader's end */
+		copy_racing_words(words, slot + 1 + first, count);
+		smp_rmb(); /* B, reader's end */
+		if (READ_ONCE(slot[0]) == ring_state_holds(n))
+			return RING_READ;
+	}
+	return ring_overtaken(ring, cursor, lost);
+}
+
+/* After the record was read. */
+static inline void ring_step(u64 *cursor)
+{
+	WRITE_ONCE(*cursor, *cursor + 1);
+}
+
+/* The whole record, and a step on. */
+static inline enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *record,
+					 u64 *lost)
+{
+	enum ring_result result = ring_peek(ring, cursor, 0, ring->words, record, lost);
+
+	if (result == RING_READ)
+		ring_step(cursor);
+	return result;
+}
 
 #endif /* SETNSMON_RING_H */

@@ -109,7 +109,7 @@ inline ring_settled(t, r, settled)
 mtype = { EMPTY, READ, LOST };
 
 /*
- * copy_words() of ring.c. The caller has byte end, state, i and w[WORDS]; @n is its cursor, @result a variable.
+ * ring_peek() of ring.h. The caller has byte end, state, i and w[WORDS]; @n is its cursor, @result a variable.
  * What was copied stays in w; the rest is cleared, so as not to tell states apart for nothing.
  */
 inline copy_words(t, r, n, first, count, result, lost)

@@ -96,7 +96,7 @@ fault gcc 1 ring_stress_test.c '/^\t+ring_commit\(&ring\);$/d; s/^(\t+)n = ring.
 	"$torn" "a record is committed before it is filled"
 fault gcc 1 ring.h '/WRITE_ONCE\(slot\[0\], ring_state_writing/d' \
 	"$torn" "the state does not say that a record is being written"
-fault gcc 1 ring.c 's/if \(READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\)\)/if (1)/' \
+fault gcc 1 ring.h 's/if \(READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\)\)/if (1)/' \
 	"$torn" "a reader does not look at the state again"
 fault gcc 1 ring.h '/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(ring->slot, ring_state_holds(n));/' \
 	"$loss" "head moves before the state"
@@ -108,14 +108,14 @@ fault gcc 4 ring.c 's/(return) READ_ONCE\(\*ring_slot\(ring, end\)\) < (ring_sta
 	'too_early is [1-9]' "settled is said while a record is being written"
 fault asan 1 ring.h 's/\(ring->words \+ 1ULL\)/(ring->words + 2ULL)/' \
 	'AddressSanitizer: heap-buffer-overflow' "a slot lies outside of the memory"
-fault tsan 1 ring.c 's/return smp_load_acquire\(&ring->head\);/return ring->head;/' \
+fault tsan 1 ring.h 's/return smp_load_acquire\(&ring->head\);/return ring->head;/' \
 	"$race" "head is read by a plain load"
 fault tsan 1 ring.h 's/smp_store_release\(&ring->head, n \+ 1\);/ring->head = n + 1;/' \
 	"$race" "head is written by a plain store"
 fault tsan 1 ring.h 's/smp_store_release\(ring->slot, (.*)\);/WRITE_ONCE(*ring->slot, \1);/
 		s/smp_store_release\(&ring->head, n \+ 1\)/WRITE_ONCE(ring->head, n + 1)/' \
 	"$race" "neither A nor C is a release"
-fault tsan 1 ring.c 's/smp_load_acquire\((.*)\)( ==|;)/READ_ONCE(*(\1))\2/' \
+fault tsan 1 ring.h 's/smp_load_acquire\((.*)\)( ==|;)/READ_ONCE(*(\1))\2/' \
 	"$race" "neither A nor C is an acquire"
 
 echo "1..$n"

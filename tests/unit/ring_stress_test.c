@@ -147,7 +147,7 @@ static enum ring_result peek_time(u64 *cursor, u64 *time, u64 *lost)
 
 static enum ring_result take(struct reader *r, u64 *cursor, u64 *record, u64 *lost)
 {
-	u64 word, n = *cursor;
+	u64 word = 0, n = *cursor;
 
 	if (r->peek) {
 		enum ring_result result = peek_time(cursor, &word, lost);
@@ -297,7 +297,7 @@ static void readers_of_a_large_ring(void)
  */
 static void *asker(void *arg)
 {
-	u64 value, lost;
+	u64 value = 0, lost;
 
 	(void)arg;
 	while (!smp_load_acquire(&stop)) {

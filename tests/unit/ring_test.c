@@ -221,7 +221,7 @@ static void overrun_in_the_middle_counts_from_the_cursor(void)
 static void peek_does_not_move(void)
 {
 	struct ring ring;
-	u64 cursor = 0, value, lost = 77, pair[2];
+	u64 cursor = 0, value = 78, lost = 77, pair[2] = { 0 };
 	u32 i;
 
 	make(&ring, 8);
