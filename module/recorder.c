@@ -232,16 +232,15 @@ void cursor_free(struct cursor *cursor)
 }
 
 /* Learns the mark of the lane's next record; false if it has none. */
-static bool lane_look(struct lane *lane)
+static __always_inline bool lane_look(struct lane *lane)
 {
 	enum ring_result result;
-	u64 lost;
 
 	BUILD_BUG_ON(offsetof(struct setnsmon_record, boot_ns) !=
 		     offsetof(struct setnsmon_record, seq) + sizeof(u64));
 	do
 		result = ring_peek(lane->ring, &lane->next, MARK_WORD, MARK_WORDS,
-				   (u64 *)&lane->mark, &lost);
+				   (u64 *)&lane->mark, NULL);
 	while (result == RING_LOST);
 	return result == RING_READ;
 }
@@ -402,11 +401,10 @@ static struct setnsmon_record *cursor_read(struct cursor *cursor, struct setnsmo
 	struct lane *lane = cursor->heap[0];
 	struct place *place = &cursor->places[lane->cpu];
 	u64 expected = place->seq;
-	u64 seq, lost;
+	u64 seq;
 
 	/* (ring_read(), of a size that the compiler knows) */
-	if (ring_peek(lane->ring, &lane->next, 0, RECORD_WORDS, (u64 *)record, &lost) ==
-	    RING_READ) {
+	if (ring_peek(lane->ring, &lane->next, 0, RECORD_WORDS, (u64 *)record, NULL) == RING_READ) {
 		ring_step(&lane->next);
 		conclude(record, lane->cpu);
 		seq = record->seq;

@@ -107,6 +107,7 @@ enum ring_result ring_overtaken(const struct ring *ring, u64 *cursor, u64 *lost)
 	 */
 	end = end - n > ring->records ? end - ring->records : n + 1;
 	WRITE_ONCE(*cursor, end);
-	*lost = end - n;
+	if (lost)
+		*lost = end - n;
 	return RING_LOST;
 }

@@ -101,7 +101,7 @@ enum ring_result ring_overtaken(const struct ring *ring, u64 *cursor, u64 *lost)
 
 /*
  * Copies @count words, from word @first on, of record *@cursor, or steps on and tells how
- * many are gone. Never waits, any context.
+ * many are gone, unless @lost is NULL. Never waits, any context.
  */
 static inline enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 first, u32 count,
 					 u64 *words, u64 *lost)
