@@ -408,7 +408,8 @@ static __always_inline void call_entered(struct call *call, const struct pt_regs
 static __always_inline void record_call(const struct call *kept, long value, u32 changed,
 					enum recorder_lane lane)
 {
-	struct setnsmon_record *record = recorder_begin(lane);
+	struct recorder_writer *writer = recorder_here();
+	struct setnsmon_record *record = recorder_begin(writer, lane);
 	struct setnsmon_setns *call = &record->setns;
 
 	put_entry(call, &kept->entry);
@@ -419,7 +420,7 @@ static __always_inline void record_call(const struct call *kept, long value, u32
 		memcpy(call->after, kept->entry.after, sizeof(call->after));
 	call->cap_effective_after = cap_bits(&current_cred()->cap_effective);
 	call->duration_ns = ktime_to_ns(ktime_sub(stamp(record), kept->entered));
-	recorder_commit(lane);
+	recorder_commit(writer, lane);
 }
 
 static noinline void record_change(const struct call *kept, u32 changed)
@@ -442,18 +443,19 @@ static __always_inline void call_returned(struct call *kept, long value)
 
 static void call_unfollowed(const struct pt_regs *args, unsigned int abi)
 {
+	struct recorder_writer *writer = recorder_here();
 	struct setnsmon_setns entry;
 	struct setnsmon_record *record;
 	enum recorder_lane lane;
 
 	read_entry(&entry, args, abi);
 	lane = crossing_possible(&entry) ? RECORDER_CROSSING : RECORDER_PLAIN;
-	record = recorder_begin(lane);
+	record = recorder_begin(writer, lane);
 	put_entry(&record->setns, &entry);
 	read_caller(&record->setns);
 	record->setns.flags |= SETNSMON_FLAG_RET_UNKNOWN;
 	stamp(record);
-	recorder_commit(lane);
+	recorder_commit(writer, lane);
 }
 NOKPROBE_SYMBOL(call_unfollowed);
 

@@ -45,14 +45,20 @@ struct recorder_writer {
 DECLARE_PER_CPU(struct recorder_writer, recorder_writers);
 
 /*
- * The writer, with preemption off from the one call to the other, in no
- * interrupt: recorder_begin() returns a record to be filled in place, with @seq set
- * and the rest undefined. The caller stamps its time, and makes it a note: see
- * conclude.h. recorder_commit() publishes it, and has readers that sleep woken. Never waits.
+ * The writer, with preemption off from the first call to the last, in no interrupt.
+ * recorder_here() is what this CPU writes to. recorder_begin() returns a record to be
+ * filled in place, with @seq set and the rest undefined. The caller stamps its time, and
+ * makes it a note: see conclude.h. recorder_commit() publishes it, and has readers that
+ * sleep woken. Never waits.
  */
-static __always_inline struct setnsmon_record *recorder_begin(enum recorder_lane lane)
+static __always_inline struct recorder_writer *recorder_here(void)
 {
-	struct recorder_writer *writer = this_cpu_ptr(&recorder_writers);
+	return this_cpu_ptr(&recorder_writers);
+}
+
+static __always_inline struct setnsmon_record *recorder_begin(struct recorder_writer *writer,
+							      enum recorder_lane lane)
+{
 	struct setnsmon_record *record;
 
 	record = (struct setnsmon_record *)ring_begin(&writer->rings[lane]);
@@ -61,9 +67,9 @@ static __always_inline struct setnsmon_record *recorder_begin(enum recorder_lane
 	return record;
 }
 
-static __always_inline void recorder_commit(enum recorder_lane lane)
+static __always_inline void recorder_commit(struct recorder_writer *writer, enum recorder_lane lane)
 {
-	ring_commit(&this_cpu_ptr(&recorder_writers)->rings[lane]);
+	ring_commit(&writer->rings[lane]);
 	waker_ask();
 }
 

@@ -75,6 +75,8 @@ size_t ring_bytes(u32 records, u32 words)
 void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words)
 {
 	ring->slots = slots;
+	ring->mask = records - 1;
+	ring->stride = words + 1;
 	ring->records = records;
 	ring->words = words;
 	ring->slot = NULL;

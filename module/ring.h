@@ -13,6 +13,8 @@
  * @head: records committed so far; so the number of the next one
  * @slots: memory of ring_bytes(), zeroed, owned by the caller
  * @slot: of the record that is being written; the writer's alone
+ * @mask: of a record's number, what is the number of its slot: @records - 1
+ * @stride: 64-bit words from one slot to the next
  * @records: how many slots, a power of two
  * @words: 64-bit words of one record
  */
@@ -20,6 +22,8 @@ struct ring {
 	u64 head;
 	u64 *slots;
 	u64 *slot;
+	u64 mask;
+	u64 stride;
 	u32 records;
 	u32 words;
 };
@@ -51,7 +55,7 @@ static inline u64 ring_state_holds(u64 n)
 /* The slot of record @n: its state; the words follow. */
 static inline u64 *ring_slot(const struct ring *ring, u64 n)
 {
-	return ring->slots + (n & (ring->records - 1)) * (ring->words + 1ULL);
+	return ring->slots + (n & ring->mask) * ring->stride;
 }
 
 /*

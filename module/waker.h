@@ -43,10 +43,13 @@ void waker_exit(void);
  */
 static __always_inline void waker_ask(void)
 {
-	struct waker *waker = this_cpu_ptr(&wakers);
+	struct waker *waker;
 
 	/* W of waker.c: a full barrier is in wq_has_sleeper(), whatever it finds. */
-	if (unlikely(wq_has_sleeper(&waker_queue)) && !READ_ONCE(waker->asked)) {
+	if (likely(!wq_has_sleeper(&waker_queue)))
+		return;
+	waker = this_cpu_ptr(&wakers);
+	if (!READ_ONCE(waker->asked)) {
 		WRITE_ONCE(waker->asked, true);
 		irq_work_queue(&waker->starter);
 	}

@@ -10,12 +10,20 @@
 
 enum recorder_lane { RECORDER_PLAIN, RECORDER_CROSSING, RECORDER_LANES };
 
+struct recorder_writer;
+
 static struct setnsmon_record recorded;
 static unsigned int begun, committed;
 static enum recorder_lane begun_lane, committed_lane;
 
+static struct recorder_writer *recorder_here(void)
+{
+	return NULL;
+}
+
 /* Holds, as a slot of a ring does, whatever was there before. */
-static struct setnsmon_record *recorder_begin(enum recorder_lane lane)
+static struct setnsmon_record *recorder_begin(struct recorder_writer *writer,
+					      enum recorder_lane lane)
 {
 	memset(&recorded, 0xa5, sizeof(recorded));
 	begun++;
@@ -23,7 +31,7 @@ static struct setnsmon_record *recorder_begin(enum recorder_lane lane)
 	return &recorded;
 }
 
-static void recorder_commit(enum recorder_lane lane)
+static void recorder_commit(struct recorder_writer *writer, enum recorder_lane lane)
 {
 	committed++;
 	committed_lane = lane;

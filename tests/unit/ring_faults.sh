@@ -106,7 +106,7 @@ fault gcc 1 ring.c 's/\*lost = end - n;/*lost = end - n - 1;/' \
 	"$loss" "one lost record is not counted"
 fault gcc 4 ring.c 's/(return) READ_ONCE\(\*ring_slot\(ring, end\)\) < (ring_state_writing\(end\);)/\1 \2/' \
 	'too_early is [1-9]' "settled is said while a record is being written"
-fault asan 1 ring.h 's/\(ring->words \+ 1ULL\)/(ring->words + 2ULL)/' \
+fault asan 1 ring.c 's/(ring->stride = words) \+ 1;/\1 + 2;/' \
 	'AddressSanitizer: heap-buffer-overflow' "a slot lies outside of the memory"
 fault tsan 1 ring.h 's/return smp_load_acquire\(&ring->head\);/return ring->head;/' \
 	"$race" "head is read by a plain load"
