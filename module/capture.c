@@ -431,7 +431,7 @@ static noinline void record_change(const struct call *kept, u32 changed)
 }
 NOKPROBE_SYMBOL(record_change);
 
-static __always_inline void call_returned(struct call *kept, long value)
+static __always_inline void call_returned(struct call *kept, long value, unsigned int abi)
 {
 	u32 changed = value ? 0 : read_links_after(kept);
 
@@ -459,9 +459,15 @@ static void call_unfollowed(const struct pt_regs *args, unsigned int abi)
 }
 NOKPROBE_SYMBOL(call_unfollowed);
 
-DEFINE_PROBE_HANDLERS(capture, struct call, call_entered, call_returned, call_unfollowed);
+DEFINE_PROBE_HANDLERS(capture_x86_64, SETNSMON_ABI_X86_64, struct call, call_entered, call_returned,
+		      call_unfollowed);
+DEFINE_PROBE_HANDLERS(capture_i386, SETNSMON_ABI_I386, struct call, call_entered, call_returned,
+		      call_unfollowed);
 
-const struct probe_ops capture_ops = PROBE_OPS(capture, struct call);
+const struct probe_ops capture_ops[] = {
+	[SETNSMON_ABI_X86_64] = PROBE_OPS(capture_x86_64, struct call),
+	[SETNSMON_ABI_I386] = PROBE_OPS(capture_i386, struct call),
+};
 
 /* The idle task of the boot CPU never leaves the namespaces that the kernel began with. */
 static void learn_initial(void)

@@ -15,7 +15,7 @@
  */
 int capture_init(void);
 
-/* To be called by the probes; hands each record to the recorder. */
-extern const struct probe_ops capture_ops;
+/* To be called by the probes, by enum setnsmon_abi; hands each record to the recorder. */
+extern const struct probe_ops capture_ops[];
 
 #endif /* SETNSMON_CAPTURE_H */

@@ -38,17 +38,6 @@
 #endif
 
 /*
- * 5.11, d741bf41d7c7 "kprobes: Remove kretprobe hash": the instance no longer
- * points to its kretprobe.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-static inline struct kretprobe *get_kretprobe(struct kretprobe_instance *ri)
-{
-	return ri->rp;
-}
-#endif
-
-/*
  * 5.11, d19ad0775dcd "ftrace: Have the callbacks receive a struct ftrace_regs
  * instead of pt_regs".
  */

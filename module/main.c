@@ -54,7 +54,7 @@ static int init_recorder(void)
 
 static int arm(void)
 {
-	return probe_arm(&capture_ops, maxactive);
+	return probe_arm(capture_ops, maxactive);
 }
 
 /* clang-format off */

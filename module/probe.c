@@ -10,7 +10,7 @@
 #include <linux/setnsmon.h>
 #include <linux/slab.h>
 
-DEFINE_PER_CPU(struct probe_pair *, probe_captured);
+DEFINE_PER_CPU(const struct pt_regs *, probe_captured);
 
 static struct probe_pair pairs[] = {
 	{
@@ -99,7 +99,7 @@ int probe_arm(const struct probe_ops *ops, unsigned int maxactive)
 	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
 		if (!pairs[i].wanted)
 			continue;
-		err = pair_arm(&pairs[i], ops, maxactive ?: DEFAULT_MAXACTIVE);
+		err = pair_arm(&pairs[i], &ops[pairs[i].abi], maxactive ?: DEFAULT_MAXACTIVE);
 		if (err) {
 			pr_err("cannot probe %s (error %d%s)\n", pairs[i].symbol, err,
 			       err == -ENOENT ? ": this kernel has no such symbol" : "");
@@ -184,7 +184,7 @@ static void check_entered(long *data, const struct pt_regs *args, unsigned int a
 }
 NOKPROBE_SYMBOL(check_entered);
 
-static void check_returned(long *data, long value)
+static void check_returned(long *data, long value, unsigned int abi)
 {
 	check.value = value;
 }
@@ -196,7 +196,8 @@ static void check_unfollowed(const struct pt_regs *args, unsigned int abi)
 }
 NOKPROBE_SYMBOL(check_unfollowed);
 
-DEFINE_PROBE_HANDLERS(check, long, check_entered, check_returned, check_unfollowed);
+DEFINE_PROBE_HANDLERS(check, SETNSMON_ABI_X86_64, long, check_entered, check_returned,
+		      check_unfollowed);
 
 static const struct probe_ops check_ops = PROBE_OPS(check, long);
 

@@ -45,7 +45,7 @@ struct probe_ops {
  * struct probe_pair - one entry function
  * @symbol: its name, or NULL with @address set
  * @address: see @symbol
- * @abi: enum setnsmon_abi
+ * @abi: enum setnsmon_abi of the calls that come this way, but for x32's
  * @wanted: false where this kernel has no such entry
  * @armed: both probes are registered
  * @counts: by CPU
@@ -63,8 +63,11 @@ struct probe_pair {
 	struct kretprobe kretprobe;
 };
 
-/* The pair whose kretprobe captured the call that is being entered on this CPU. */
-DECLARE_PER_CPU(struct probe_pair *, probe_captured);
+/*
+ * What the kretprobe was handed when it captured the call that is being entered on this
+ * CPU: the kprobe is handed the same, as one handler calls both (aggr_pre_handler()).
+ */
+DECLARE_PER_CPU(const struct pt_regs *, probe_captured);
 
 /* An entry function's only argument: the registers of user space. */
 static __always_inline const struct pt_regs *probe_args(struct pt_regs *regs)
@@ -72,16 +75,11 @@ static __always_inline const struct pt_regs *probe_args(struct pt_regs *regs)
 	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
 }
 
-static __always_inline struct probe_pair *probe_pair_of(struct kretprobe_instance *ri)
-{
-	return container_of(get_kretprobe(ri), struct probe_pair, kretprobe);
-}
-
 /* Counts a call, and tells whether the kretprobe has just captured it. */
-static __always_inline bool probe_is_followed(struct probe_pair *pair)
+static __always_inline bool probe_is_followed(struct probe_pair *pair, const struct pt_regs *regs)
 {
 	this_cpu_inc(pair->counts->entered);
-	if (likely(this_cpu_read(probe_captured) == pair)) {
+	if (likely(this_cpu_read(probe_captured) == regs)) {
 		this_cpu_write(probe_captured, NULL);
 		return true;
 	}
@@ -92,43 +90,43 @@ static __always_inline bool probe_is_followed(struct probe_pair *pair)
 /**
  * DEFINE_PROBE_HANDLERS() - handlers around three functions of which they become a part
  * @name: how their names begin, for PROBE_OPS()
+ * @abi_of: enum setnsmon_abi of the pair, of which the compiler makes what it can
  * @type: what is kept for each call between @entered_fn and @returned_fn
  * @entered_fn: void (type *data, const struct pt_regs *args, unsigned int abi): the call
- *	begins. @args are the registers of user space
- * @returned_fn: void (type *data, long value): the same call ends with @value
+ *	begins. @args are the registers of user space, which stay where they are until it ends
+ * @returned_fn: void (type *data, long value, unsigned int abi): the same call ends with
+ *	@value
  * @unfollowed_fn: void (const struct pt_regs *args, unsigned int abi): a call begins whose
  *	end will not be seen; instead of @entered_fn
+ *
+ * Who traces all functions does not trace the handlers: he would pay for them at each call.
  *
  * All run in the context of the caller with preemption off and must not sleep. First
  * comes the kretprobe, at entry; second, on the same CPU, the kprobe; last, on whatever
  * CPU the caller is by then, the kretprobe, at return.
  */
-#define DEFINE_PROBE_HANDLERS(name, type, entered_fn, returned_fn, unfollowed_fn)                  \
-	static int name##_entry(struct kretprobe_instance *ri, struct pt_regs *regs)               \
+#define DEFINE_PROBE_HANDLERS(name, abi_of, type, entered_fn, returned_fn, unfollowed_fn)          \
+	static notrace int name##_entry(struct kretprobe_instance *ri, struct pt_regs *regs)       \
 	{                                                                                          \
-		struct probe_pair *pair = probe_pair_of(ri);                                       \
-                                                                                                   \
-		entered_fn((type *)ri->data, probe_args(regs), pair->abi);                         \
-		this_cpu_write(probe_captured, pair);                                              \
+		this_cpu_write(probe_captured, regs);                                              \
+		entered_fn((type *)ri->data, probe_args(regs), abi_of);                            \
 		return 0;                                                                          \
 	}                                                                                          \
 	NOKPROBE_SYMBOL(name##_entry);                                                             \
                                                                                                    \
-	static int name##_check(struct kprobe *kprobe, struct pt_regs *regs)                       \
+	static notrace int name##_check(struct kprobe *kprobe, struct pt_regs *regs)               \
 	{                                                                                          \
 		struct probe_pair *pair = container_of(kprobe, struct probe_pair, kprobe);         \
                                                                                                    \
-		if (!probe_is_followed(pair))                                                      \
-			unfollowed_fn(probe_args(regs), pair->abi);                                \
+		if (!probe_is_followed(pair, regs))                                                \
+			unfollowed_fn(probe_args(regs), abi_of);                                   \
 		return 0;                                                                          \
 	}                                                                                          \
 	NOKPROBE_SYMBOL(name##_check);                                                             \
                                                                                                    \
-	static int name##_end(struct kretprobe_instance *ri, struct pt_regs *regs)                 \
+	static notrace int name##_end(struct kretprobe_instance *ri, struct pt_regs *regs)         \
 	{                                                                                          \
-		/* NULL once it is being unregistered: then nobody is there to tell. */            \
-		if (likely(get_kretprobe(ri)))                                                     \
-			returned_fn((type *)ri->data, regs_return_value(regs));                    \
+		returned_fn((type *)ri->data, regs_return_value(regs), abi_of);                    \
 		return 0;                                                                          \
 	}                                                                                          \
 	NOKPROBE_SYMBOL(name##_end)
@@ -162,6 +160,7 @@ int probe_self_check(void);
 
 /*
  * Arms a pair on each entry function of setns(2) that this kernel has.
+ * @ops: by enum setnsmon_abi, for x86-64 and i386.
  * @maxactive: calls that can be followed at once, 0 for a sane default.
  * An error, with the reason in the log, if any cannot be armed. May sleep.
  */

@@ -16,7 +16,7 @@
 #define B 0xbbbbbbbbU
 #define C 0xccccccccU
 
-DEFINE_PER_CPU(struct probe_pair *, probe_captured);
+DEFINE_PER_CPU(const struct pt_regs *, probe_captured);
 
 /* ---- words and names ---- */
 
@@ -446,7 +446,7 @@ static void a_call(struct kunit *test, long value, u32 flags)
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, begun, 0U);
 	preempt_disable();
-	call_returned(kept, value);
+	call_returned(kept, value, SETNSMON_ABI_X86_64);
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, begun, 1U);
 	KUNIT_EXPECT_EQ(test, committed, 1U);
