@@ -24,20 +24,59 @@
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
 
+/*
+ * How much is kept of a call from its entry on: what may be lost at its return, when the
+ * rest is read, right into the record. Nobody but the caller itself can change its links
+ * and its rights, so a call that fails loses nothing. And where no other task has the same
+ * table of files, nobody else can change what a descriptor is, as fdget() relies on, too.
+ */
+enum kept {
+	KEPT_NOTHING, /* it cannot but fail with EBADF */
+	KEPT_TARGET,  /* it cannot but fail, or join this namespace and so move one link */
+	KEPT_ALL,     /* anything else */
+};
+
 /**
  * struct call - what is kept between entry and return
  * @entered: when it began
- * @entry: the note so far; valid from the rights up to @before, and @target_links if its
- *	bit of @has is set; at return, also @after, if there may be another one
+ * @args: the registers of user space, which are there until it ends
+ * @what: which of the following
+ * @target: KEPT_TARGET: what fd names, and will go on to name
+ * @moves: KEPT_TARGET: a bit for the link that the call changes if it succeeds, or 0
+ * @left: KEPT_TARGET: and what that link was at entry, if it does
+ * @entry: KEPT_ALL: the note so far: the rights, the target and @before, and @target_links
+ *	if its bit of @has is set; at return, also @after, if there may be another one
  */
 struct call {
 	ktime_t entered;
+	const struct pt_regs *args;
+	struct ns_common *target;
+	enum kept what;
+	u32 moves;
+	u32 left;
 	struct setnsmon_setns entry;
 };
 
-/* The ids of namespaces come first: where the kernel has none they need not be kept. */
-#define ENTRY_BEGIN (COMPAT_HAS_NS_IDS ? 0 : offsetof(struct setnsmon_setns, cap_permitted))
-#define ENTRY_END   offsetof(struct setnsmon_setns, target_links)
+/**
+ * struct caller - what of the caller is looked at more than once
+ * @cred: its credentials
+ * @user_ns: the user namespace that they are for
+ * @pid_ns: its pid namespace
+ * @nr: the number by which it knows itself
+ *
+ * The compiler takes each store into a record for one that may have changed them: so they
+ * are read once, before.
+ */
+struct caller {
+	const struct cred *cred;
+	const struct user_namespace *user_ns;
+	const struct pid_namespace *pid_ns;
+	u32 nr;
+};
+
+/* What of the note is kept in one piece. */
+#define TARGET_BEGIN offsetof(struct setnsmon_setns, target_type)
+#define BEFORE_END   offsetof(struct setnsmon_setns, target_links)
 
 static __always_inline u64 cap_bits(const kernel_cap_t *caps)
 {
@@ -55,14 +94,28 @@ static __always_inline void put_two(u32 *to, u32 first, u32 second)
 	to[1] = second;
 }
 
-/* What a join may change. */
-static __always_inline void read_rights(struct setnsmon_setns *call, const struct cred *cred)
+/* The number of a struct pid as its own namespace has it. */
+static __always_inline const struct upid *own_upid(const struct pid *pid)
 {
-	const struct user_namespace *user_ns = cred->user_ns;
+	return &pid->numbers[pid->level];
+}
 
-	call->cap_permitted = cap_bits(&cred->cap_permitted);
-	call->cap_effective = cap_bits(&cred->cap_effective);
-	put_two(&call->caller_userns_level, user_ns->level, __kuid_val(user_ns->owner));
+static __always_inline struct caller who_calls(void)
+{
+	const struct cred *cred = current_cred();
+	const struct upid *self = own_upid(task_pid(current));
+
+	return (struct caller){ cred, cred->user_ns, self->ns, self->nr };
+}
+
+/* What a join may change. */
+static __always_inline void read_rights(struct setnsmon_setns *call, struct caller caller)
+{
+	call->cap_permitted = cap_bits(&caller.cred->cap_permitted);
+	call->cap_effective = cap_bits(&caller.cred->cap_effective);
+	put_two(&call->caller_userns_level, caller.user_ns->level,
+		__kuid_val(caller.user_ns->owner));
+	links_read_own(call->before, caller.pid_ns, caller.user_ns);
 }
 
 /*
@@ -77,30 +130,27 @@ static __always_inline void read_ids(u32 *ids, const struct cred *cred)
 	put_two(&ids[NOTE_FSUID], __kuid_val(cred->fsuid), __kgid_val(cred->fsgid));
 }
 
-/* The number of a struct pid as its own namespace has it. */
-static u32 own_nr(const struct pid *pid)
+static __always_inline void read_process(struct setnsmon_setns *call, struct caller caller)
 {
-	return pid->numbers[pid->level].nr;
-}
+	struct task_struct *task = current;
+	const struct task_struct *leader = task->group_leader;
 
-static __always_inline void read_process(struct setnsmon_setns *call)
-{
-	call->pid = current->tgid;
-	call->tid = current->pid;
-	call->ns_pid = own_nr(task_tgid(current));
-	call->ns_tid = own_nr(task_pid(current));
-	call->start_ns = current->group_leader->start_boottime;
+	put_two(&call->pid, task->pid, task->tgid); /* as conclude.h has them */
+	call->ns_tid = caller.nr;
+	call->ns_pid = likely(task == leader) ? caller.nr : own_upid(task_tgid(task))->nr;
+	call->start_ns = leader->start_boottime;
 	/* With preemption off: for RCU that is as good as its lock, and costs nothing. */
-	call->ppid = rcu_dereference_sched(current->real_parent)->tgid;
-	call->cgroup_id = cgroup_id(task_dfl_cgroup(current));
+	call->ppid = rcu_dereference_sched(task->real_parent)->tgid;
+	call->cgroup_id = cgroup_id(task_dfl_cgroup(task));
 	BUILD_BUG_ON(sizeof(call->comm) != TASK_COMM_LEN);
-	data_race(memcpy(call->comm, current->comm, sizeof(call->comm)));
+	data_race(memcpy(call->comm, task->comm, sizeof(call->comm)));
 }
 
 static __always_inline void read_audit(struct setnsmon_setns *call)
 {
-	call->loginuid = __kuid_val(audit_get_loginuid(current));
-	call->sessionid = audit_get_sessionid(current);
+	struct task_struct *task = current;
+
+	put_two(&call->loginuid, __kuid_val(audit_get_loginuid(task)), audit_get_sessionid(task));
 }
 
 /* Is @ns @ancestor, or below it? A child pins its parent, so the way up is there. */
@@ -132,37 +182,20 @@ static __always_inline void read_owner(struct setnsmon_setns *call,
 	call->has |= SETNSMON_HAS_OWNER;
 }
 
-/* One by one: there are few, and a memset() of so much is a loop that is slow to start. */
-static __always_inline void clear_target(struct setnsmon_setns *call)
-{
-	call->target_id = 0;
-	call->owner_id = 0;
-	call->has = 0;
-	call->target_type = 0;
-	call->target_inum = 0;
-	call->target_pid = 0;
-	call->owner_inum = 0;
-	call->owner_level = 0;
-	call->owner_uid = 0;
-	call->relation = SETNSMON_RELATION_NONE;
-}
-
 /*
  * A file of nsfs holds its namespace, and that its owner (fs/nsfs.c). Each kind's
  * owner() reads one pointer of it.
  */
 static __always_inline void read_target_ns(struct setnsmon_setns *call, struct ns_common *ns)
 {
-	const struct user_namespace *owner = ns->ops->owner(ns);
+	const struct user_namespace *owner;
 
-	if (unlikely(!owner))
-		clear_target(call);
 	call->fd_kind = SETNSMON_FD_NSFS;
 	call->has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
 	call->target_type = compat_ns_type(ns);
 	call->target_inum = ns->inum;
-	call->target_pid = 0;
 	call->target_id = compat_ns_id(ns);
+	owner = ns->ops->owner(ns);
 	if (likely(owner))
 		read_owner(call, owner);
 }
@@ -251,100 +284,183 @@ static noinline void read_target_other(struct setnsmon_setns *call, const struct
 {
 	struct pid *pid = compat_pidfd_pid(file);
 
-	clear_target(call);
+	call->has = 0;
 	if (pid)
 		read_target_process(call, pid);
 	else
 		call->fd_kind = SETNSMON_FD_OTHER;
 }
 
-static __always_inline void read_target_file(struct setnsmon_setns *call, const struct file *file)
+static __always_inline void no_target(struct setnsmon_setns *call)
 {
-	if (!file) {
-		clear_target(call);
-		call->fd_kind = SETNSMON_FD_NONE;
-	} else if (likely(file_inode(file)->i_sb->s_magic == NSFS_MAGIC)) {
-		read_target_ns(call, file_inode(file)->i_private);
-	} else {
-		read_target_other(call, file);
-	}
+	call->has = 0;
+	call->fd_kind = SETNSMON_FD_NONE;
 }
 
-static noinline void read_target_shared(struct setnsmon_setns *call)
+static __always_inline void read_target_file(struct setnsmon_setns *call, const struct file *file)
 {
-	struct fd fd = fdget(call->fd);
+	if (!file)
+		no_target(call);
+	else if (file_inode(file)->i_sb->s_magic == NSFS_MAGIC)
+		read_target_ns(call, file_inode(file)->i_private);
+	else
+		read_target_other(call, file);
+}
 
-	read_target_file(call, compat_fd_file(fd));
-	fdput(fd);
+/* All of what a call may change, and what setns(2) will find. */
+static noinline void keep_all(struct setnsmon_setns *entry, const struct file *file)
+{
+	read_rights(entry, who_calls());
+	read_target_file(entry, file);
 }
 
 /*
- * What setns(2) will find: it takes the file with fget() or fdget(), which find the same.
- * Where no other task has this table of files, nobody but the caller can close one, so
- * no reference is needed: so does fdget() (__fget_light() in fs/file.c), but as a function.
+ * Another task has the same table of files, and may close what is in it, or put something
+ * else there, until setns(2) looks.
  */
-static __always_inline void read_target(struct setnsmon_setns *call)
+static noinline void keep_shared(struct setnsmon_setns *entry, unsigned int number)
 {
-	struct files_struct *files = current->files;
-	const struct file *file = NULL;
-	const struct fdtable *fdt;
-	unsigned int fd = call->fd;
+	struct fd fd = fdget(number);
 
+	keep_all(entry, compat_fd_file(fd));
+	fdput(fd);
+}
+
+/* What fget() would find in a table that is the caller's alone. */
+static __always_inline const struct file *own_file(const struct files_struct *files,
+						   unsigned int fd)
+{
+	const struct fdtable *fdt = rcu_dereference_raw(files->fdt);
+	const struct file *file;
+
+	if (unlikely(fd >= fdt->max_fds))
+		return NULL;
+	file = rcu_dereference_raw(fdt->fd[array_index_nospec(fd, fdt->max_fds)]);
+	return file && likely(!(file->f_mode & FMODE_PATH)) ? file : NULL;
+}
+
+/*
+ * A namespace that its file holds, and that will be there until the call ends, of a kind
+ * that moves one link of the nsproxy: that link is all that may be lost, and only if the
+ * call leads elsewhere. False if it is something else.
+ */
+static __always_inline bool keep_target(struct call *call, const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+	const struct links_place *place;
+	const struct ns_common *own;
+	struct ns_common *target;
+
+	if (unlikely(inode->i_sb->s_magic != NSFS_MAGIC))
+		return false;
+	target = inode->i_private;
+	place = &links_places[__ffs(compat_ns_type(target))];
+	if (unlikely(!place->in_proxy))
+		return false;
+	call->target = target;
+	call->moves = 0;
+	own = links_at(current->nsproxy, place);
+	if (own != target) {
+		call->moves = BIT(place->link);
+		call->left = own->inum;
+	}
+	return true;
+}
+
+/*
+ * setns(2) takes the file with fget() or fdget(), which find the same. Where no other task
+ * has this table of files, nobody but the caller can open or close what is in it, so no
+ * reference is needed: so does fdget() (__fget_light() in fs/file.c), but as a function.
+ * And a negative number is no descriptor of anybody.
+ */
+static __always_inline void keep(struct call *call, int fd)
+{
+	const struct files_struct *files;
+	const struct file *file;
+
+	call->what = KEPT_NOTHING;
+	if (fd < 0)
+		return;
+	files = current->files;
 	if (unlikely(atomic_read(&files->count) != 1)) {
-		read_target_shared(call);
+		keep_shared(&call->entry, fd);
+		call->what = KEPT_ALL;
 		return;
 	}
-	fdt = rcu_dereference_raw(files->fdt);
-	if (likely(fd < fdt->max_fds)) {
-		file = rcu_dereference_raw(fdt->fd[array_index_nospec(fd, fdt->max_fds)]);
-		if (file && unlikely(file->f_mode & FMODE_PATH))
-			file = NULL;
+	file = own_file(files, fd);
+	if (!file)
+		return;
+	if (likely(keep_target(call, file))) {
+		call->what = KEPT_TARGET;
+		return;
 	}
-	read_target_file(call, file);
+	keep_all(&call->entry, file);
+	call->what = KEPT_ALL;
 }
 
 /* The arguments, as the entry of each ABI finds them (arch/x86/include/asm/syscall_wrapper.h). */
+static __always_inline int fd_of(const struct pt_regs *args, unsigned int abi)
+{
+	return abi == SETNSMON_ABI_I386 ? args->bx : args->di;
+}
+
 static __always_inline void read_args(struct setnsmon_setns *call, const struct pt_regs *args,
 				      unsigned int abi)
 {
-	if (abi == SETNSMON_ABI_I386) {
-		call->fd = args->bx;
-		call->nstype = args->cx;
-		call->flags = SETNSMON_FLAG_KERNEL_COMPAT;
-	} else {
-		call->fd = args->di;
-		call->nstype = args->si;
-		call->flags = 0;
-		if (args->orig_ax & __X32_SYSCALL_BIT)
-			abi = SETNSMON_ABI_X32;
-	}
+	call->fd = fd_of(args, abi);
+	call->nstype = abi == SETNSMON_ABI_I386 ? args->cx : args->si;
+	if (abi == SETNSMON_ABI_X86_64 && unlikely(args->orig_ax & __X32_SYSCALL_BIT))
+		call->abi = SETNSMON_ABI_X32;
+}
+
+static __always_inline void put_abi(struct setnsmon_setns *call, unsigned int abi)
+{
+	call->flags = abi == SETNSMON_ABI_I386 ? SETNSMON_FLAG_KERNEL_COMPAT : 0;
 	call->abi = abi;
 }
 
-static __always_inline void read_entry(struct setnsmon_setns *call, const struct pt_regs *args,
-				       unsigned int abi)
+/* What was kept at entry, into the record: but for the arguments, up to @before. */
+static __always_inline void put_kept(struct setnsmon_setns *call,
+				     const struct setnsmon_setns *entry, unsigned int abi)
 {
-	read_args(call, args, abi);
-	read_rights(call, current_cred());
-	links_read_own(call->before);
-	read_target(call);
-}
-
-/* What was read at entry, into the record. */
-static __always_inline void put_entry(struct setnsmon_setns *call,
-				      const struct setnsmon_setns *entry)
-{
-	memcpy((u8 *)call + ENTRY_BEGIN, (const u8 *)entry + ENTRY_BEGIN, ENTRY_END - ENTRY_BEGIN);
+	if (COMPAT_HAS_NS_IDS) {
+		call->target_id = entry->target_id;
+		call->owner_id = entry->owner_id;
+	}
+	call->cap_permitted = entry->cap_permitted;
+	call->cap_effective = entry->cap_effective;
+	call->has = entry->has;
+	memcpy((u8 *)call + TARGET_BEGIN, (const u8 *)entry + TARGET_BEGIN,
+	       BEFORE_END - TARGET_BEGIN);
+	put_abi(call, abi);
 	if (unlikely(entry->has & SETNSMON_HAS_TARGET_LINKS))
 		memcpy(call->target_links, entry->target_links, sizeof(call->target_links));
 }
 
-/* Who calls: of that setns(2) changes nothing, so it need not be kept. */
-static __always_inline void read_caller(struct setnsmon_setns *call)
+/*
+ * What fd named, but if that was kept as well. Where it named nothing, all of the four
+ * bytes are set: constants that lie side by side are one store.
+ */
+static __always_inline void put_target(struct setnsmon_setns *call, const struct call *kept,
+				       unsigned int abi)
 {
-	read_process(call);
+	if (kept->what == KEPT_TARGET) {
+		read_target_ns(call, kept->target);
+		put_abi(call, abi);
+		return;
+	}
+	no_target(call);
+	put_abi(call, abi);
+	call->relation = SETNSMON_RELATION_NONE;
+	call->pad = 0;
+}
+
+/* Who calls: of that setns(2) changes nothing, so it need not be kept. */
+static __always_inline void read_caller(struct setnsmon_setns *call, struct caller caller)
+{
+	read_process(call, caller);
 	read_audit(call);
-	read_ids(&call->uid, current_cred());
+	read_ids(&call->uid, caller.cred);
 }
 
 /* Two links at once */
@@ -379,7 +495,7 @@ static u32 changed_links(const u32 *before, const u32 *after)
  * else can change them, and of setns(2) the change is the last step, which cannot fail
  * (commit_nsset() in kernel/nsproxy.c).
  */
-static __always_inline u32 read_links_after(struct call *kept)
+static noinline u32 read_links_after(struct call *kept)
 {
 	links_read_proxy(kept->entry.after, current->nsproxy);
 	/* Of a task itself it never changes, but of its children to come */
@@ -398,61 +514,95 @@ static ktime_t stamp(struct setnsmon_record *record)
 	return now;
 }
 
+/* The clock comes last: what is done here is no part of the call. */
 static __always_inline void call_entered(struct call *call, const struct pt_regs *args,
 					 unsigned int abi)
 {
+	call->args = args;
+	keep(call, fd_of(args, abi));
 	call->entered = ktime_get();
-	read_entry(&call->entry, args, abi);
 }
 
 static __always_inline void record_call(const struct call *kept, long value, u32 changed,
-					enum recorder_lane lane)
+					enum recorder_lane lane, unsigned int abi)
 {
 	struct recorder_writer *writer = recorder_here();
 	struct setnsmon_record *record = recorder_begin(writer, lane);
 	struct setnsmon_setns *call = &record->setns;
+	struct caller caller;
 
-	put_entry(call, &kept->entry);
-	read_caller(call);
+	put_target(call, kept, abi);
+	caller = who_calls();
+	if (unlikely(kept->what == KEPT_ALL))
+		put_kept(call, &kept->entry, abi);
+	else
+		read_rights(call, caller);
+	read_args(call, kept->args, abi);
+	read_caller(call, caller);
 	call->ret = value;
 	call->joined = changed;
-	if (unlikely(changed))
+	if (unlikely(changed)) {
 		memcpy(call->after, kept->entry.after, sizeof(call->after));
-	call->cap_effective_after = cap_bits(&current_cred()->cap_effective);
+		call->cap_effective_after = cap_bits(&caller.cred->cap_effective);
+	}
 	call->duration_ns = ktime_to_ns(ktime_sub(stamp(record), kept->entered));
 	recorder_commit(writer, lane);
 }
 
-static noinline void record_change(const struct call *kept, u32 changed)
+/* Of a call that has moved the one link: all, as if it had been kept. */
+static void keep_moved(struct call *call)
 {
-	bool crossing = crossing_made(&kept->entry, changed);
+	struct setnsmon_setns *entry = &call->entry;
 
-	record_call(kept, 0, changed, crossing ? RECORDER_CROSSING : RECORDER_PLAIN);
+	read_target_ns(entry, call->target);
+	read_rights(entry, who_calls());
+	memcpy(entry->after, entry->before, sizeof(entry->after));
+	entry->before[__ffs(call->moves)] = call->left;
+	call->what = KEPT_ALL;
+}
+
+static noinline void record_change(struct call *kept, u32 changed, unsigned int abi)
+{
+	bool crossing;
+
+	if (kept->what == KEPT_TARGET)
+		keep_moved(kept);
+	crossing = crossing_made(&kept->entry, changed);
+	record_call(kept, 0, changed, crossing ? RECORDER_CROSSING : RECORDER_PLAIN, abi);
 }
 NOKPROBE_SYMBOL(record_change);
 
+/* A bit for each link that a call which succeeded has changed. */
+static __always_inline u32 links_changed(struct call *kept)
+{
+	if (unlikely(kept->what == KEPT_ALL))
+		return read_links_after(kept);
+	return kept->what == KEPT_TARGET ? kept->moves : 0;
+}
+
 static __always_inline void call_returned(struct call *kept, long value, unsigned int abi)
 {
-	u32 changed = value ? 0 : read_links_after(kept);
+	u32 changed = value ? 0 : links_changed(kept);
 
 	if (unlikely(changed))
-		record_change(kept, changed);
+		record_change(kept, changed, abi);
 	else
-		record_call(kept, value, 0, RECORDER_PLAIN);
+		record_call(kept, value, 0, RECORDER_PLAIN, abi);
 }
 
 static void call_unfollowed(const struct pt_regs *args, unsigned int abi)
 {
 	struct recorder_writer *writer = recorder_here();
-	struct setnsmon_setns entry;
 	struct setnsmon_record *record;
 	enum recorder_lane lane;
+	struct setnsmon_setns entry;
 
-	read_entry(&entry, args, abi);
+	keep_shared(&entry, fd_of(args, abi));
 	lane = crossing_possible(&entry) ? RECORDER_CROSSING : RECORDER_PLAIN;
 	record = recorder_begin(writer, lane);
-	put_entry(&record->setns, &entry);
-	read_caller(&record->setns);
+	put_kept(&record->setns, &entry, abi);
+	read_args(&record->setns, args, abi);
+	read_caller(&record->setns, who_calls());
 	record->setns.flags |= SETNSMON_FLAG_RET_UNKNOWN;
 	stamp(record);
 	recorder_commit(writer, lane);

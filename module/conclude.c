@@ -132,16 +132,34 @@ static bool is_ownerless(const struct setnsmon_setns *call)
 	       SETNSMON_HAS_TARGET_NS;
 }
 
-static void conclude_target(struct setnsmon_setns *call)
+/* What is not there is zero. */
+static void clear_absent(struct setnsmon_setns *call)
 {
-	if (COMPAT_HAS_NS_IDS) {
-		call->has |= SETNSMON_HAS_NS_IDS;
-	} else {
+	if (!COMPAT_HAS_NS_IDS || !(call->has & SETNSMON_HAS_TARGET_NS))
 		call->target_id = 0;
+	if (!COMPAT_HAS_NS_IDS || !(call->has & SETNSMON_HAS_OWNER))
 		call->owner_id = 0;
+	if (!(call->has & SETNSMON_HAS_TARGET_NS)) {
+		call->target_type = 0;
+		call->target_inum = 0;
+	}
+	if (!(call->has & SETNSMON_HAS_TARGET_PID))
+		call->target_pid = 0;
+	if (!(call->has & SETNSMON_HAS_OWNER)) {
+		call->owner_inum = 0;
+		call->owner_level = 0;
+		call->owner_uid = 0;
+		call->relation = SETNSMON_RELATION_NONE;
 	}
 	if (!(call->has & SETNSMON_HAS_TARGET_LINKS))
 		memset(call->target_links, 0, sizeof(call->target_links));
+}
+
+static void conclude_target(struct setnsmon_setns *call)
+{
+	clear_absent(call);
+	if (COMPAT_HAS_NS_IDS)
+		call->has |= SETNSMON_HAS_NS_IDS;
 	if (is_ownerless(call) && call->caller_userns_level)
 		call->flags |= SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD;
 	if (call->relation > SETNSMON_RELATION_SAME)
@@ -166,6 +184,7 @@ static void conclude_ids(struct setnsmon_setns *call)
 {
 	u32 ids[NOTE_IDS];
 
+	swap(call->pid, call->tid);
 	memcpy(ids, (u8 *)call + offsetof(struct setnsmon_setns, uid), sizeof(ids));
 	call->uid = ids[NOTE_UID];
 	call->euid = ids[NOTE_EUID];
@@ -183,8 +202,10 @@ static void conclude_return(struct setnsmon_setns *call)
 
 	call->has |= SETNSMON_HAS_RET;
 	call->joined = 0;
-	if (!changed)
+	if (!changed) {
 		memcpy(call->after, call->before, sizeof(call->after));
+		call->cap_effective_after = call->cap_effective;
+	}
 	if (call->cap_effective_after & ~call->cap_effective)
 		call->flags |= SETNSMON_FLAG_CAPS_GAINED;
 	if (call->ret == 0)

@@ -7,13 +7,16 @@
  *
  *   - @type, @size and @cpu are undefined, as are the padding, and what is not there;
  *     so is @caller_userns_inum, which @before has as well;
- *   - @has tells of the target and of its owner alone, and not of their 64-bit ids;
+ *   - @has tells of the target and of its owner alone, and not of their 64-bit ids; and
+ *     what it says is not there is undefined;
  *   - @flags tells of the entry, and of a return that could not be followed, alone;
- *   - @joined holds a bit for each link that the call changed; where it is 0, @after is
- *     undefined, for it is @before;
+ *   - @joined holds a bit for each link that the call changed; where it is 0, @after and
+ *     @cap_effective_after are undefined, for they are @before and @cap_effective: rights
+ *     change with the user namespace alone;
  *   - @loginuid and @sessionid are as the kernel has them, also where they were not set;
  *   - @uid and the seven ids that follow are in another order, that of struct cred, in which
- *     they can be copied at once: enum note_id;
+ *     they can be copied at once: enum note_id. So are @pid and @tid, of struct task_struct:
+ *     each holds the other;
  *   - @comm may hold anything behind its first NUL.
  */
 #ifndef SETNSMON_CONCLUDE_H

@@ -7,9 +7,25 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/log2.h>
 #include <linux/magic.h>
 
 size_t links_mnt_ns_offset;
+
+/* Not of CLONE_NEWTIME, which moves two, nor of CLONE_NEWUSER, which no nsproxy has. */
+struct links_place links_places[32] = {
+#define PLACE(kind, pointer, structure, link)                                                      \
+	[const_ilog2(kind)] = { offsetof(struct nsproxy, pointer), offsetof(structure, ns), link }
+	PLACE(CLONE_NEWCGROUP, cgroup_ns, struct cgroup_namespace, SETNSMON_LINK_CGROUP),
+	PLACE(CLONE_NEWIPC, ipc_ns, struct ipc_namespace, SETNSMON_LINK_IPC),
+	PLACE(CLONE_NEWNET, net_ns, struct net, SETNSMON_LINK_NET),
+	PLACE(CLONE_NEWPID, pid_ns_for_children, struct pid_namespace,
+	      SETNSMON_LINK_PID_FOR_CHILDREN),
+	PLACE(CLONE_NEWUTS, uts_ns, struct uts_namespace, SETNSMON_LINK_UTS),
+#undef PLACE
+	/* @in_ns is learnt. */
+	[const_ilog2(CLONE_NEWNS)] = { offsetof(struct nsproxy, mnt_ns), 0, SETNSMON_LINK_MNT },
+};
 
 /* What the kernel itself says of the ten links: it is opened as /proc/self/ns/NAME. */
 static const struct {
@@ -58,6 +74,7 @@ static int learn_mnt_ns(const struct file *file)
 		return -EOPNOTSUPP;
 	}
 	links_mnt_ns_offset = offset;
+	links_places[const_ilog2(CLONE_NEWNS)].in_ns = offset;
 	return 0;
 }
 
@@ -105,7 +122,7 @@ static int try_links(void)
 
 	if (err)
 		return err;
-	links_read_own(links);
+	links_read_own(links, task_active_pid_ns(current), current_user_ns());
 	for (link = 0; link < SETNSMON_LINKS; link++) {
 		err = try_link(link, links);
 		if (err)

@@ -23,6 +23,22 @@
 extern size_t links_mnt_ns_offset;
 
 /**
+ * struct links_place - where a task has the one link that setns(2) moves for a kind
+ * @in_proxy: bytes from its nsproxy to the pointer; 0 where there is no such link, or
+ *	another one moves as well
+ * @in_ns: bytes from what that points to, to its ns_common
+ * @link: enum setnsmon_link
+ */
+struct links_place {
+	u16 in_proxy;
+	u16 in_ns;
+	u32 link;
+};
+
+/* By the number of its CLONE_NEW* bit */
+extern struct links_place links_places[32];
+
+/**
  * links_prove() - learn what the headers do not tell, and prove all of it
  *
  * Where the namespaces of a task are found is known from this kernel's headers, for
@@ -64,6 +80,15 @@ static inline struct ns_common *links_in_proxy(const struct nsproxy *proxy, enum
 	}
 }
 
+/* The same, by its place. */
+static inline const struct ns_common *links_at(const struct nsproxy *proxy,
+					       const struct links_place *place)
+{
+	const char *ns = *(const char *const *)((const char *)proxy + place->in_proxy);
+
+	return (const struct ns_common *)(ns + place->in_ns);
+}
+
 /* All eight. The compiler knows each link here, and what is left is its loads. */
 static inline void links_read_proxy(u32 *links, const struct nsproxy *proxy)
 {
@@ -89,14 +114,16 @@ static inline void links_read_others(u32 *links, struct pid *pid,
 	links[SETNSMON_LINK_USER] = user_ns->ns.inum;
 }
 
-/* A task that calls has all ten. */
-static __always_inline void links_read_own(u32 *links)
+/*
+ * A task that calls has all ten. @pid_ns and @user_ns are those that it is in, for who
+ * calls this looks at them as well.
+ */
+static __always_inline void links_read_own(u32 *links, const struct pid_namespace *pid_ns,
+					   const struct user_namespace *user_ns)
 {
-	const struct pid *pid = task_pid(current);
-
 	links_read_proxy(links, current->nsproxy);
-	links[SETNSMON_LINK_PID] = pid->numbers[pid->level].ns->ns.inum;
-	links[SETNSMON_LINK_USER] = current_user_ns()->ns.inum;
+	links[SETNSMON_LINK_PID] = pid_ns->ns.inum;
+	links[SETNSMON_LINK_USER] = user_ns->ns.inum;
 }
 
 #endif /* SETNSMON_LINKS_H */

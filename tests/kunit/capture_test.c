@@ -80,10 +80,12 @@ static void ids(struct kunit *test)
 		.fsuid = KUIDT_INIT(4), .gid = KGIDT_INIT(5), .egid = KGIDT_INIT(6),
 		.sgid = KGIDT_INIT(7), .fsgid = KGIDT_INIT(8),
 	};
-	struct setnsmon_setns call = {};
+	struct setnsmon_setns call = { .pid = 9, .tid = 10 };
 
 	read_ids(&call.uid, &cred);
 	conclude_ids(&call);
+	KUNIT_EXPECT_EQ(test, call.pid, 10U);
+	KUNIT_EXPECT_EQ(test, call.tid, 9U);
 	KUNIT_EXPECT_EQ(test, call.uid, 1U);
 	KUNIT_EXPECT_EQ(test, call.euid, 2U);
 	KUNIT_EXPECT_EQ(test, call.suid, 3U);
@@ -150,6 +152,15 @@ static void whose(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, call.flags, targets[i].flags);
 		KUNIT_EXPECT_EQ(test, call.target_id, 0ULL);
 		KUNIT_EXPECT_EQ(test, call.owner_id, 0ULL);
+		KUNIT_EXPECT_EQ(test, !call.target_type, !(call.has & SETNSMON_HAS_TARGET_NS));
+		KUNIT_EXPECT_EQ(test, !call.target_inum, !(call.has & SETNSMON_HAS_TARGET_NS));
+		KUNIT_EXPECT_EQ(test, !call.target_pid, !(call.has & SETNSMON_HAS_TARGET_PID));
+		KUNIT_EXPECT_EQ(test, !call.owner_inum, !(call.has & SETNSMON_HAS_OWNER));
+		KUNIT_EXPECT_EQ(test, !call.owner_level, !(call.has & SETNSMON_HAS_OWNER));
+		KUNIT_EXPECT_EQ(test, !call.owner_uid, !(call.has & SETNSMON_HAS_OWNER));
+		KUNIT_EXPECT_EQ(test, (int)call.relation,
+				call.has & SETNSMON_HAS_OWNER ? targets[i].relation :
+								SETNSMON_RELATION_NONE);
 		for (id = 0; id < SETNSMON_LINKS; id++)
 			KUNIT_EXPECT_EQ(test, call.target_links[id], 0U);
 	}
@@ -195,6 +206,7 @@ static void arguments(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
 		struct setnsmon_setns call = {};
 
+		put_abi(&call, calls[i].abi);
 		read_args(&call, &calls[i].regs, calls[i].abi);
 		KUNIT_EXPECT_EQ(test, call.fd, calls[i].fd);
 		KUNIT_EXPECT_EQ(test, call.nstype, calls[i].nstype);
@@ -421,19 +433,27 @@ static void expect_caller(struct kunit *test, const struct setnsmon_setns *call)
 	KUNIT_EXPECT_EQ(test, call->caller_userns_inum, (u32)PROC_USER_INIT_INO);
 	KUNIT_EXPECT_EQ(test, call->before[SETNSMON_LINK_UTS], (u32)PROC_UTS_INIT_INO);
 	KUNIT_EXPECT_EQ(test, call->before[SETNSMON_LINK_PID], (u32)PROC_PID_INIT_INO);
-	KUNIT_EXPECT_EQ(test, call->fd, -1);
-	KUNIT_EXPECT_EQ(test, (int)call->fd_kind, SETNSMON_FD_NONE);
 	KUNIT_EXPECT_EQ(test, (int)call->abi, SETNSMON_ABI_X86_64);
-	KUNIT_EXPECT_EQ(test, call->owner_inum, 0U);
-	KUNIT_EXPECT_EQ(test, (int)call->relation, SETNSMON_RELATION_NONE);
 	KUNIT_EXPECT_EQ(test, (int)call->pad, 0);
 	KUNIT_EXPECT_EQ(test, call->pad2, 0U);
 	KUNIT_EXPECT_EQ(test, call->target_links[0], 0U);
 }
 
-static const struct pt_regs bad_fd = { .di = -1L, .orig_ax = 308 };
+static void expect_no_target(struct kunit *test, const struct setnsmon_setns *call)
+{
+	KUNIT_EXPECT_EQ(test, (int)call->fd_kind, SETNSMON_FD_NONE);
+	KUNIT_EXPECT_EQ(test, call->target_inum, 0U);
+	KUNIT_EXPECT_EQ(test, call->owner_inum, 0U);
+	KUNIT_EXPECT_EQ(test, (int)call->relation, SETNSMON_RELATION_NONE);
+}
 
-static void a_call(struct kunit *test, long value, u32 flags)
+/* One that nobody can have open, and one that another task could have opened just now. */
+static const struct pt_regs bad_fds[] = {
+	{ .di = -1L, .orig_ax = 308 },
+	{ .di = 999999, .orig_ax = 308 },
+};
+
+static void a_call_of(struct kunit *test, const struct pt_regs *bad_fd, long value, u32 flags)
 {
 	struct call *kept = kunit_kmalloc(test, sizeof(*kept), GFP_KERNEL);
 	const struct setnsmon_setns *call = &recorded.setns;
@@ -442,7 +462,7 @@ static void a_call(struct kunit *test, long value, u32 flags)
 	memset(kept, 0xa5, sizeof(*kept));
 	begun = committed = 0;
 	preempt_disable();
-	call_entered(kept, &bad_fd, SETNSMON_ABI_X86_64);
+	call_entered(kept, bad_fd, SETNSMON_ABI_X86_64);
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, begun, 0U);
 	preempt_disable();
@@ -457,6 +477,8 @@ static void a_call(struct kunit *test, long value, u32 flags)
 	KUNIT_EXPECT_EQ(test, (int)recorded.type, SETNSMON_RECORD_SETNS);
 	KUNIT_EXPECT_EQ(test, (size_t)recorded.size, sizeof(recorded));
 	expect_caller(test, call);
+	expect_no_target(test, call);
+	KUNIT_EXPECT_EQ(test, call->fd, (s32)bad_fd->di);
 	KUNIT_EXPECT_EQ(test, call->ret, (s32)value);
 	KUNIT_EXPECT_EQ(test, call->joined, 0U);
 	KUNIT_EXPECT_EQ(test, call->flags, flags);
@@ -466,6 +488,14 @@ static void a_call(struct kunit *test, long value, u32 flags)
 	KUNIT_EXPECT_LE(test, call->duration_ns, recorded.boot_ns);
 	KUNIT_EXPECT_LE(test, recorded.boot_ns, (u64)ktime_get_boottime_ns());
 	KUNIT_EXPECT_LE(test, recorded.real_ns, (u64)ktime_get_real_ns());
+}
+
+static void a_call(struct kunit *test, long value, u32 flags)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_fds); i++)
+		a_call_of(test, &bad_fds[i], value, flags);
 }
 
 static void failures(struct kunit *test)
@@ -482,6 +512,80 @@ static void success_of_nothing(struct kunit *test)
 	a_call(test, 0, SETNSMON_FLAG_RACED);
 }
 
+/*
+ * A call of which the link that it may move was kept alone, and that its target is this
+ * thread's UTS namespace.
+ */
+static void a_join(struct kunit *test, long value, u32 moves)
+{
+	struct call *kept = kunit_kmalloc(test, sizeof(*kept), GFP_KERNEL);
+	const struct setnsmon_setns *call = &recorded.setns;
+	bool moved = moves && !value;
+	unsigned int link;
+
+	KUNIT_ASSERT_NOT_NULL(test, kept);
+	memset(kept, 0xa5, sizeof(*kept));
+	begun = committed = 0;
+	preempt_disable();
+	kept->entered = ktime_get();
+	kept->args = &bad_fds[0];
+	kept->what = KEPT_TARGET;
+	kept->target = links_in_proxy(current->nsproxy, SETNSMON_LINK_UTS);
+	kept->moves = moves;
+	kept->left = A;
+	call_returned(kept, value, SETNSMON_ABI_X86_64);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, begun, 1U);
+	KUNIT_EXPECT_EQ(test, committed, 1U);
+	KUNIT_EXPECT_EQ(test, (int)committed_lane, moved ? RECORDER_CROSSING : RECORDER_PLAIN);
+	conclude(&recorded, 0);
+	KUNIT_EXPECT_EQ(test, (int)call->fd_kind, SETNSMON_FD_NSFS);
+	KUNIT_EXPECT_EQ(test, call->target_type, UTS);
+	KUNIT_EXPECT_EQ(test, call->target_inum, (u32)PROC_UTS_INIT_INO);
+	KUNIT_EXPECT_EQ(test, call->target_pid, 0U);
+	KUNIT_EXPECT_EQ(test, call->owner_inum, (u32)PROC_USER_INIT_INO);
+	KUNIT_EXPECT_EQ(test, (int)call->relation, SETNSMON_RELATION_SAME);
+	KUNIT_EXPECT_EQ(test, call->ret, (s32)value);
+	KUNIT_EXPECT_EQ(test, call->joined, value ? 0 : UTS);
+	KUNIT_EXPECT_EQ(test, call->flags, moved ? SETNSMON_FLAG_TO_INIT : 0);
+	KUNIT_EXPECT_EQ(test, call->cap_effective_after, call->cap_effective);
+	for (link = 0; link < SETNSMON_LINKS; link++) {
+		KUNIT_EXPECT_EQ(test, call->after[link], conclude_initial[link]);
+		KUNIT_EXPECT_EQ(test, call->before[link],
+				moved && link == SETNSMON_LINK_UTS ? A : conclude_initial[link]);
+	}
+}
+
+static void joins(struct kunit *test)
+{
+	a_join(test, -EINVAL, 0);
+	a_join(test, -EINVAL, LINK(UTS));
+	a_join(test, 0, 0);
+	a_join(test, 0, LINK(UTS));
+}
+
+/* By its place each link is what it is by its name; and the two that have none have none. */
+static void places(struct kunit *test)
+{
+	u32 links = 0;
+	unsigned int bit;
+
+	for (bit = 0; bit < ARRAY_SIZE(links_places); bit++) {
+		const struct links_place *place = &links_places[bit];
+
+		if (!place->in_proxy)
+			continue;
+		KUNIT_EXPECT_EQ(test, kind_by_link[place->link], 1U << bit);
+		KUNIT_EXPECT_PTR_EQ(test, links_at(current->nsproxy, place),
+				    (const struct ns_common *)links_in_proxy(current->nsproxy,
+									     place->link));
+		links |= BIT(place->link);
+	}
+	KUNIT_EXPECT_EQ(test, links,
+			LINK(CGROUP) | LINK(IPC) | LINK(MNT) | LINK(NET) | LINK(PID_FOR_CHILDREN) |
+				LINK(UTS));
+}
+
 /* Made by one who could cross: it goes where it is not overwritten by what anybody does. */
 static void no_end(struct kunit *test)
 {
@@ -489,7 +593,7 @@ static void no_end(struct kunit *test)
 
 	begun = committed = 0;
 	preempt_disable();
-	call_unfollowed(&bad_fd, SETNSMON_ABI_X86_64);
+	call_unfollowed(&bad_fds[0], SETNSMON_ABI_X86_64);
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, begun, 1U);
 	KUNIT_EXPECT_EQ(test, committed, 1U);
@@ -497,6 +601,8 @@ static void no_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)committed_lane, RECORDER_CROSSING);
 	conclude(&recorded, 0);
 	expect_caller(test, call);
+	expect_no_target(test, call);
+	KUNIT_EXPECT_EQ(test, call->fd, -1);
 	KUNIT_EXPECT_EQ(test, call->flags, SETNSMON_FLAG_RET_UNKNOWN);
 	KUNIT_EXPECT_FALSE(test, call->has & SETNSMON_HAS_RET);
 	KUNIT_EXPECT_EQ(test, call->ret, 0);
@@ -520,6 +626,8 @@ static struct kunit_case capture_cases[] = {
 	CASE("a link that came to an initial namespace is told, if it has changed", to_init),
 	CASE("calls that fail: every field, in memory that held something else", failures),
 	CASE("a success without a descriptor at entry was raced", success_of_nothing),
+	CASE("a link is where its place says, of each kind that moves one", places),
+	CASE("a call of which only the link that it may move was kept", joins),
 	CASE("a call without an end: every field", no_end),
 	{}
 };
