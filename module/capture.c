@@ -87,7 +87,10 @@ static __always_inline u64 cap_bits(const kernel_cap_t *caps)
 	return bits;
 }
 
-/* What is read before anything is written can be copied two at once by the compiler. */
+/*
+ * Two neighbours, which the record has in the order of the kernel's structures: what is
+ * read before anything is written can be copied at once by the compiler.
+ */
 static __always_inline void put_two(u32 *to, u32 first, u32 second)
 {
 	to[0] = first;
@@ -118,16 +121,13 @@ static __always_inline void read_rights(struct setnsmon_setns *call, struct call
 	links_read_own(call->before, caller.pid_ns, caller.user_ns);
 }
 
-/*
- * And what it does not, in the order of struct cred: see conclude.h. __kuid_val() of a
- * kuid_t is the id in the initial user namespace.
- */
-static __always_inline void read_ids(u32 *ids, const struct cred *cred)
+/* And what it does not. __kuid_val() of a kuid_t is the id in the initial user namespace. */
+static __always_inline void read_ids(struct setnsmon_setns *call, const struct cred *cred)
 {
-	put_two(&ids[NOTE_UID], __kuid_val(cred->uid), __kgid_val(cred->gid));
-	put_two(&ids[NOTE_SUID], __kuid_val(cred->suid), __kgid_val(cred->sgid));
-	put_two(&ids[NOTE_EUID], __kuid_val(cred->euid), __kgid_val(cred->egid));
-	put_two(&ids[NOTE_FSUID], __kuid_val(cred->fsuid), __kgid_val(cred->fsgid));
+	put_two(&call->uid, __kuid_val(cred->uid), __kgid_val(cred->gid));
+	put_two(&call->suid, __kuid_val(cred->suid), __kgid_val(cred->sgid));
+	put_two(&call->euid, __kuid_val(cred->euid), __kgid_val(cred->egid));
+	put_two(&call->fsuid, __kuid_val(cred->fsuid), __kgid_val(cred->fsgid));
 }
 
 static __always_inline void read_process(struct setnsmon_setns *call, struct caller caller)
@@ -135,7 +135,7 @@ static __always_inline void read_process(struct setnsmon_setns *call, struct cal
 	struct task_struct *task = current;
 	const struct task_struct *leader = task->group_leader;
 
-	put_two(&call->pid, task->pid, task->tgid); /* as conclude.h has them */
+	put_two(&call->tid, task->pid, task->tgid);
 	call->ns_tid = caller.nr;
 	call->ns_pid = likely(task == leader) ? caller.nr : own_upid(task_tgid(task))->nr;
 	call->start_ns = leader->start_boottime;
@@ -460,7 +460,7 @@ static __always_inline void read_caller(struct setnsmon_setns *call, struct call
 {
 	read_process(call, caller);
 	read_audit(call);
-	read_ids(&call->uid, caller.cred);
+	read_ids(call, caller.cred);
 }
 
 /* Two links at once */

@@ -180,22 +180,6 @@ static void conclude_audit(struct setnsmon_setns *call)
 		call->has |= SETNSMON_HAS_SESSIONID;
 }
 
-static void conclude_ids(struct setnsmon_setns *call)
-{
-	u32 ids[NOTE_IDS];
-
-	swap(call->pid, call->tid);
-	memcpy(ids, (u8 *)call + offsetof(struct setnsmon_setns, uid), sizeof(ids));
-	call->uid = ids[NOTE_UID];
-	call->euid = ids[NOTE_EUID];
-	call->suid = ids[NOTE_SUID];
-	call->fsuid = ids[NOTE_FSUID];
-	call->gid = ids[NOTE_GID];
-	call->egid = ids[NOTE_EGID];
-	call->sgid = ids[NOTE_SGID];
-	call->fsgid = ids[NOTE_FSGID];
-}
-
 static void conclude_return(struct setnsmon_setns *call)
 {
 	u32 changed = call->joined;
@@ -235,7 +219,6 @@ void conclude(struct setnsmon_record *record, u32 cpu)
 	call->pad2 = 0;
 	call->has |= SETNSMON_HAS_CGROUP;
 	conclude_target(call);
-	conclude_ids(call);
 	conclude_audit(call);
 	end_comm(call);
 	if (call->flags & SETNSMON_FLAG_RET_UNKNOWN)

@@ -14,9 +14,6 @@
  *     @cap_effective_after are undefined, for they are @before and @cap_effective: rights
  *     change with the user namespace alone;
  *   - @loginuid and @sessionid are as the kernel has them, also where they were not set;
- *   - @uid and the seven ids that follow are in another order, that of struct cred, in which
- *     they can be copied at once: enum note_id. So are @pid and @tid, of struct task_struct:
- *     each holds the other;
  *   - @comm may hold anything behind its first NUL.
  */
 #ifndef SETNSMON_CONCLUDE_H
@@ -24,19 +21,6 @@
 
 #include <linux/setnsmon.h>
 #include <linux/types.h>
-
-/* Where an id stands in a note, counted from @uid */
-enum note_id {
-	NOTE_UID,
-	NOTE_GID,
-	NOTE_SUID,
-	NOTE_SGID,
-	NOTE_EUID,
-	NOTE_EGID,
-	NOTE_FSUID,
-	NOTE_FSGID,
-	NOTE_IDS
-};
 
 /* The links of the initial namespaces: to be set before any record is read. */
 extern u32 conclude_initial[SETNSMON_LINKS];

@@ -282,9 +282,9 @@ LAYOUT = [
     ("duration_ns", "Q", 1, HAS["ret"]), ("start_ns", "Q", 1, 0),
     ("cgroup_id", "Q", 1, HAS["cgroup"]), ("cap_effective_after", "Q", 1, HAS["ret"]),
     ("ret", "i", 1, HAS["ret"]), ("joined", "I", 1, HAS["ret"]), ("after", "I", 10, HAS["ret"]),
-    ("pid", "I", 1, 0), ("tid", "I", 1, 0), ("ppid", "I", 1, 0), ("ns_pid", "I", 1, 0),
-    ("ns_tid", "I", 1, 0), ("uid", "I", 1, 0), ("euid", "I", 1, 0), ("suid", "I", 1, 0),
-    ("fsuid", "I", 1, 0), ("gid", "I", 1, 0), ("egid", "I", 1, 0), ("sgid", "I", 1, 0),
+    ("tid", "I", 1, 0), ("pid", "I", 1, 0), ("ppid", "I", 1, 0), ("ns_pid", "I", 1, 0),
+    ("ns_tid", "I", 1, 0), ("uid", "I", 1, 0), ("gid", "I", 1, 0), ("suid", "I", 1, 0),
+    ("sgid", "I", 1, 0), ("euid", "I", 1, 0), ("egid", "I", 1, 0), ("fsuid", "I", 1, 0),
     ("fsgid", "I", 1, 0), ("loginuid", "I", 1, HAS["loginuid"]),
     ("sessionid", "I", 1, HAS["sessionid"]), ("pad2", "I", 1, None), ("comm", "B", 16, 0)]
 SIZE = sum(struct.calcsize("=" + kind) * count for _, kind, count, _ in LAYOUT)

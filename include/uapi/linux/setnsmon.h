@@ -216,18 +216,18 @@ enum setnsmon_relation {
  * @caller_userns_inum: the caller's user namespace: inode number
  * @caller_userns_level: its depth
  * @caller_userns_uid: the user that made it
- * @pid: process id (thread group)
  * @tid: thread id
+ * @pid: process id (thread group)
  * @ppid: process id of the parent
  * @ns_pid: @pid as the caller itself sees it
  * @ns_tid: @tid as the caller itself sees it
- * @uid: real user id; @euid effective, @suid saved, @fsuid file system
- * @euid: see @uid
+ * @uid: real user id; @suid saved, @euid effective, @fsuid file system
+ * @gid: real group id; @sgid saved, @egid effective, @fsgid file system
  * @suid: see @uid
- * @fsuid: see @uid
- * @gid: real group id; @egid effective, @sgid saved, @fsgid file system
- * @egid: see @gid
  * @sgid: see @gid
+ * @euid: see @uid
+ * @egid: see @gid
+ * @fsuid: see @uid
  * @fsgid: see @gid
  * @loginuid: audit login user id
  * @sessionid: audit session id
@@ -276,18 +276,18 @@ struct setnsmon_setns {
 	__s32 ret;
 	__u32 joined;
 	__u32 after[SETNSMON_LINKS];
-	__u32 pid;
 	__u32 tid;
+	__u32 pid;
 	__u32 ppid;
 	__u32 ns_pid;
 	__u32 ns_tid;
 	__u32 uid;
-	__u32 euid;
-	__u32 suid;
-	__u32 fsuid;
 	__u32 gid;
-	__u32 egid;
+	__u32 suid;
 	__u32 sgid;
+	__u32 euid;
+	__u32 egid;
+	__u32 fsuid;
 	__u32 fsgid;
 	__u32 loginuid;
 	__u32 sessionid;
