@@ -9,12 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "pin.h"
-#include "reading.h"
-
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/resource.h>
+#include "sleepers.h"
 
 #define MOST_READERS 8
 #define CALLS	     20000
@@ -24,96 +19,6 @@
 #define DELAY_US 250
 
 static int rounds;
-
-/*
- * A thread that reads one record at a time.
- * @wait: returns once there may be something to read
- * @seen: records it was given, and those that it was told are lost
- * @sleeps: how often it gave up its processor, once it has ended
- */
-struct reader {
-	pthread_t id;
-	int fd;
-	void (*wait)(int fd);
-	atomic_long seen;
-	long until;
-	long sleeps;
-};
-
-static void *read_on(void *arg)
-{
-	struct reader *reader = arg;
-	struct setnsmon_record rec;
-	struct rusage usage;
-	long begin;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	begin = usage.ru_nvcsw;
-	while (reader->seen < reader->until) {
-		reader->wait(reader->fd);
-		if (take(reader->fd, &rec, sizeof(rec)) != sizeof(rec)) {
-			if (errno == EAGAIN)
-				continue;
-			break;
-		}
-		reader->seen += rec.type == SETNSMON_RECORD_LOST ? (long)rec.lost.count : 1;
-	}
-	getrusage(RUSAGE_THREAD, &usage);
-	reader->sleeps = usage.ru_nvcsw - begin;
-	return NULL;
-}
-
-static void in_read(int fd)
-{
-	(void)fd;
-}
-
-static void in_poll(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	poll(&p, 1, -1);
-}
-
-static void in_epoll_exclusive(int fd)
-{
-	struct epoll_event got;
-	int set = watch(fd, EPOLLEXCLUSIVE);
-
-	epoll_wait(set, &got, 1, -1);
-	close(set);
-}
-
-static void begin(struct reader *reader, void (*wait)(int fd), long until)
-{
-	*reader = (struct reader){ .fd = binary(wait == in_read ? 0 : O_NONBLOCK),
-				   .wait = wait,
-				   .until = until };
-	if (pthread_create(&reader->id, NULL, read_on, reader))
-		abort();
-}
-
-/* Whoever sleeps on gets calls until it has ended, so that the next case can be tried. */
-static void end(struct reader *reader)
-{
-	while (reader->seen < reader->until) {
-		event();
-		usleep(1000);
-	}
-	pthread_join(reader->id, NULL);
-	close(reader->fd);
-}
-
-/* Until it has seen so many; false if it slept over one. */
-static bool sees(struct reader *reader, long count)
-{
-	long limit = now_ms() + PATIENCE_MS;
-
-	while (reader->seen < count)
-		if (now_ms() > limit)
-			return false;
-	return true;
-}
 
 /* At any moment around that at which the reader falls asleep. */
 static void idle(void)
@@ -138,7 +43,7 @@ static void each_call_wakes(int count, void (*wait)(int fd), int times)
 		idle();
 		event();
 		for (i = 0; i < count; i++)
-			woke &= sees(&readers[i], round);
+			woke &= sees(&readers[i], round, PATIENCE_MS);
 	}
 	if (!woke)
 		FAIL("round %d of %d: a reader slept on", round - 1, times);
@@ -177,7 +82,7 @@ static void calls_in_a_row_wake_seldom(void)
 	usleep(200000);
 	from = now_ns();
 	events(CALLS);
-	if (!sees(&reader, CALLS))
+	if (!sees(&reader, CALLS, PATIENCE_MS))
 		FAIL("it has seen %ld", (long)reader.seen);
 	us = (now_ns() - from) / 1000;
 	end(&reader);
