@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/ftrace.h>
 #include <linux/hrtimer.h>
+#include <linux/irq_work.h>
 #include <linux/kprobes.h>
 #include <linux/magic.h>
 #include <linux/ns_common.h>
@@ -113,6 +114,21 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 #else
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;
+#endif
+}
+
+/*
+ * 5.11, 7a9f50a05843 "irq_work: Cleanup": IRQ_WORK_INIT_HARD(), for work that the
+ * interrupt itself does on PREEMPT_RT as well. Up to then one set the flag.
+ */
+static inline void compat_init_hard_irq_work(struct irq_work *work,
+					     void (*function)(struct irq_work *))
+{
+#ifdef IRQ_WORK_INIT_HARD
+	*work = IRQ_WORK_INIT_HARD(function);
+#else
+	init_irq_work(work, function);
+	atomic_set(&work->flags, IRQ_WORK_HARD_IRQ);
 #endif
 }
 

@@ -33,6 +33,23 @@
  * Only a call on its own CPU sets "asked", with preemption off, and only the timer
  * clears it. Asking again before the interrupt came, or while the timer runs, is
  * what both irq_work and hrtimers are made for.
+ *
+ * A CPU GOES OFF LINE
+ *
+ * What a call leaves to its CPU is done there, or by another one. Before a CPU's
+ * interrupts go off for good, so late that no call is made there any more, it has
+ * taken the one that starts the timer. And hrtimers_cpu_dying() gives a timer that
+ * is still pending to another CPU, also one that has expired and whose softirq was
+ * not run yet.
+ *
+ * On PREEMPT_RT others' irq_work is left to a thread of the CPU, and that would be
+ * wrong here. User tasks are moved away first, but for those that migrate_disable()
+ * binds to the CPU: who waits for a spinlock, say. The CPU parks its threads
+ * (smpboot_park_threads()) and only then waits for these (sched_cpu_wait_empty()).
+ * For what such a call asks nobody would be there until the CPU comes back: readers
+ * would sleep on, and rmmod wait in irq_work_sync(). So here it is the interrupt that
+ * does the work. It may: hrtimer_start() takes raw spinlocks only. The timer's
+ * function takes the queue's lock, which sleeps there, and is run by a softirq then.
  */
 #include "compat.h"
 #include "waker.h"
@@ -79,7 +96,7 @@ void waker_init(void)
 
 	for_each_possible_cpu (cpu) {
 		waker = per_cpu_ptr(&wakers, cpu);
-		init_irq_work(&waker->starter, start);
+		compat_init_hard_irq_work(&waker->starter, start);
 		compat_hrtimer_setup(&waker->timer, expire, CLOCK_MONOTONIC,
 				     HRTIMER_MODE_REL_PINNED);
 	}
@@ -89,6 +106,7 @@ void waker_exit(void)
 {
 	int cpu;
 
+	/* In this order, as the one starts the other. */
 	for_each_possible_cpu (cpu) {
 		irq_work_sync(&per_cpu_ptr(&wakers, cpu)->starter);
 		hrtimer_cancel(&per_cpu_ptr(&wakers, cpu)->timer);
