@@ -48,6 +48,7 @@ tests=(
 	pidfds 120 parallel
 	races 300 parallel
 	storms "$((300 + 4 * ${SETNSMON_STORM_SECONDS:-20}))" storm
+	offline "$((300 + 4 * ${SETNSMON_OFFLINES:-60}))" upheaval
 	upheaval "$((600 + 4 * ${SETNSMON_STORM_SECONDS:-18}))" upheaval
 )
 
