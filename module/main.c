@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "probe.h"
 #include "recorder.h"
+#include "waker.h"
 
 #include <linux/init.h>
 #include <linux/log2.h>
@@ -68,6 +69,7 @@ static const struct {
 	{ probe_self_check, NULL },
 	{ capture_init, NULL },
 	{ init_recorder, recorder_exit },
+	{ waker_init, waker_exit },
 	{ arm, probe_disarm },
 	{ device_init, device_exit },
 };

@@ -104,7 +104,7 @@ static bool writer_init(struct recorder_writer *writer, unsigned int records, in
 	return true;
 }
 
-static void free_rings(void)
+void recorder_exit(void)
 {
 	int cpu;
 
@@ -125,21 +125,14 @@ int recorder_init(unsigned int records)
 	for_each_possible_cpu (cpu)
 		if (!writer_init(per_cpu_ptr(&recorder_writers, cpu), records, cpu_to_node(cpu)))
 			goto free_rings;
-	waker_init();
 	return 0;
 
 free_rings:
-	free_rings();
+	recorder_exit();
 no_memory:
 	pr_err("no memory for %u CPUs x %zu KiB: load with a smaller ring_records=\n",
 	       num_possible_cpus(), bytes / 1024);
 	return -ENOMEM;
-}
-
-void recorder_exit(void)
-{
-	waker_exit();
-	free_rings();
 }
 
 /* What a reader is told of a record before it takes it: two words that are neighbours. */

@@ -2,14 +2,16 @@
 /*
  * Waking a task costs more than all else that a call does for its record, and is
  * paid by the caller, for each reader that sleeps. So a call only asks for it, and
- * those that follow on its CPU find that it was asked for.
+ * those that follow on its CPU find that it was asked for. The timer interrupts the
+ * caller as well, so it wakes no more than one: the worker, which wakes the readers.
  *
  *      call    publish the record
  *              is anybody asleep?   no: done
  *              asked already?       yes: done
  *              asked = true, then the interrupt of irq_work starts the timer
  *      timer   asked = false
- *              wake all
+ *              queue the work
+ *      worker  wake all
  *
  * By way of irq_work, as the handler of a kretprobe must take no lock that an
  * interrupted or a probed function may hold: up to 5.10 it runs with one held
@@ -18,16 +20,19 @@
  *
  * NOBODY SLEEPS OVER A RECORD
  *
- * The timer runs on the CPU that asked, unless that went off line meanwhile. So
- * three take part, each on a CPU of its own:
+ * The timer runs on the CPU that asked, unless that went off line meanwhile, and the
+ * worker anywhere. So four take part, each on a CPU of its own:
  *
  *      W    call     publishes, full barrier, looks for sleepers and at "asked"
- *      T    timer    asked = false, full barrier, wakes
+ *      T    timer    asked = false, full barrier, queues the work
+ *           worker   wakes
  *      R    reader   queues itself, full barrier, looks for records
  *
  * W with R: the call sees the reader in the queue, or the reader sees the record.
  * W with T: the call sees asked = false and asks again, or whoever looks after the
- * timer has woken sees the record. tests/model takes each of the three away; T is
+ * worker has woken sees the record. Queueing work that is queued already, and not
+ * begun, is queueing it: what was done before is seen by the worker
+ * (kernel/workqueue.c, queue_work_on()). tests/model takes each of the three away; T is
  * for readers in poll(2), who stay in the queue: those in read(2) pass its lock.
  *
  * Only a call on its own CPU sets "asked", with preemption off, and only the timer
@@ -39,8 +44,7 @@
  * What a call leaves to its CPU is done there, or by another one. Before a CPU's
  * interrupts go off for good, so late that no call is made there any more, it has
  * taken the one that starts the timer. And hrtimers_cpu_dying() gives a timer that
- * is still pending to another CPU, also one that has expired and whose softirq was
- * not run yet.
+ * is still pending to another CPU. The worker is bound to none.
  *
  * On PREEMPT_RT others' irq_work is left to a thread of the CPU, and that would be
  * wrong here. User tasks are moved away first, but for those that migrate_disable()
@@ -48,9 +52,12 @@
  * (smpboot_park_threads()) and only then waits for these (sched_cpu_wait_empty()).
  * For what such a call asks nobody would be there until the CPU comes back: readers
  * would sleep on, and rmmod wait in irq_work_sync(). So here it is the interrupt that
- * does the work. It may: hrtimer_start() takes raw spinlocks only. The timer's
- * function takes the queue's lock, which sleeps there, and is run by a softirq then.
+ * does the work, and the timer's own that queues it for the worker: starting a timer
+ * takes raw spinlocks only, and so does queueing. The lock of those who sleep, which is
+ * none there, is the worker's to take.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include "compat.h"
 #include "waker.h"
 
@@ -58,6 +65,7 @@
 #include <linux/ktime.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
+#include <linux/workqueue.h>
 
 DECLARE_WAIT_QUEUE_HEAD(waker_queue);
 
@@ -72,11 +80,19 @@ void waker_wake(void)
 	__wake_up(&waker_queue, TASK_INTERRUPTIBLE, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
 }
 
+static void work(struct work_struct *unused)
+{
+	waker_wake();
+}
+
+static DECLARE_WORK(waking, work);
+static struct workqueue_struct *worker;
+
 static void start(struct irq_work *starter)
 {
 	struct waker *waker = container_of(starter, struct waker, starter);
 
-	hrtimer_start(&waker->timer, ns_to_ktime(WAKER_DELAY_NS), HRTIMER_MODE_REL_PINNED);
+	hrtimer_start(&waker->timer, ns_to_ktime(WAKER_DELAY_NS), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
 static enum hrtimer_restart expire(struct hrtimer *timer)
@@ -85,21 +101,28 @@ static enum hrtimer_restart expire(struct hrtimer *timer)
 
 	WRITE_ONCE(waker->asked, false);
 	smp_mb(); /* T */
-	waker_wake();
+	queue_work(worker, &waking);
 	return HRTIMER_NORESTART;
 }
 
-void waker_init(void)
+int waker_init(void)
 {
 	struct waker *waker;
 	int cpu;
 
+	/* Of no CPU in particular: the one of the caller is busy with the caller. */
+	worker = alloc_workqueue("setnsmon", WQ_UNBOUND | WQ_HIGHPRI, 1);
+	if (!worker) {
+		pr_err("no memory for the work of waking readers\n");
+		return -ENOMEM;
+	}
 	for_each_possible_cpu (cpu) {
 		waker = per_cpu_ptr(&wakers, cpu);
 		compat_init_hard_irq_work(&waker->starter, start);
 		compat_hrtimer_setup(&waker->timer, expire, CLOCK_MONOTONIC,
-				     HRTIMER_MODE_REL_PINNED);
+				     HRTIMER_MODE_REL_PINNED_HARD);
 	}
+	return 0;
 }
 
 void waker_exit(void)
@@ -111,4 +134,5 @@ void waker_exit(void)
 		irq_work_sync(&per_cpu_ptr(&wakers, cpu)->starter);
 		hrtimer_cancel(&per_cpu_ptr(&wakers, cpu)->timer);
 	}
+	destroy_workqueue(worker);
 }

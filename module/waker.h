@@ -20,7 +20,7 @@
  * struct waker - what one CPU wakes readers by
  * @asked: from the call that asked until the readers are woken
  * @starter: starts @timer, from a context in which that is allowed
- * @timer: wakes the readers
+ * @timer: has the readers woken
  */
 struct waker {
 	bool asked;
@@ -33,8 +33,11 @@ DECLARE_PER_CPU(struct waker, wakers);
 /* Where readers sleep. */
 extern struct wait_queue_head waker_queue;
 
-/* Before the first call; after the last one, and after the last reader: may sleep. */
-void waker_init(void);
+/*
+ * Before the first call; after the last one, and after the last reader: may sleep.
+ * -ENOMEM, with the reason in the log.
+ */
+int waker_init(void);
 void waker_exit(void);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * module/waker.c: a CPU that makes calls, the timer that they ask for, which may run on another, and a reader that
- * sleeps whenever it has read all. Nobody sleeps over a record: when nothing is under way any more, and the reader
+ * module/waker.c: a CPU that makes calls, the timer that they ask for, which may run on another, the worker that it
+ * has work for, on a third, and a reader that sleeps whenever it has read all. Nobody sleeps over a record: when nothing is under way any more, and the reader
  * sleeps, it has had all.
  *
  * The reader is one that sleeps in read(2), and takes itself from the queue when it is woken, or with -DPOLL one in
@@ -9,13 +9,13 @@
  * do_poll() do (kernel/sched/wait.c, fs/select.c).
  *
  * Barriers can be taken out: -DNO_W (of the call: in wq_has_sleeper()), -DNO_T (of the timer) and -DNO_R (of the
- * reader: in prepare_to_wait_event(), or device_poll()). With -DCLEARED_LATE the timer wakes first, and says then that
- * it may be asked again.
+ * reader: in prepare_to_wait_event(), or device_poll()). With -DCLEARED_LATE the timer queues the work first, and
+ * says then that it may be asked again.
  */
 #ifndef COUNT
 #define COUNT 3
 #endif
-#define THREADS 3
+#define THREADS 4
 #define LOCATIONS 4
 #define STORES (3 + 4 * COUNT)
 
@@ -24,6 +24,7 @@
 #define CALLER 0
 #define TIMER 1
 #define READER 2
+#define WORKER 3
 
 #define HEAD 0			/* records published */
 #define QUEUED 1		/* is the reader in the queue? */
@@ -34,7 +35,9 @@ bool locked;			/* the queue's lock, and what it hands on */
 view unlocked;
 bool started;			/* the timer, likewise: it has a lock as well */
 view starting;
-bool done, waking;		/* for the record: no more calls; the timer runs */
+bool queued_work;		/* the work: queueing it again hands on what was done until then */
+view queueing;
+bool done, waking, working;	/* for the record: no more calls; the timer runs, the worker does */
 
 inline lock(t)
 {
@@ -96,22 +99,30 @@ active proctype caller()
 /* Under the lock: what is in the queue is told. */
 inline wake()
 {
-	lock(TIMER);
-	load(TIMER, QUEUED, RELAXED, queued);
+	lock(WORKER);
+	load(WORKER, QUEUED, RELAXED, queued);
 	if
 	:: queued ->
 		d_step {
-			store(TIMER, WOKEN, ORDERED, 1)
+			store(WORKER, WOKEN, ORDERED, 1)
 		}
 #ifndef POLL
 		d_step {
-			store(TIMER, QUEUED, RELAXED, 0)
+			store(WORKER, QUEUED, RELAXED, 0)
 		}
 #endif
 	:: else
 	fi;
 	queued = 0;
-	unlock(TIMER)
+	unlock(WORKER)
+}
+
+inline queue()
+{
+	d_step {
+		join(queueing, cur[TIMER]);
+		queued_work = true
+	}
 }
 
 inline clear()
@@ -126,8 +137,6 @@ inline clear()
 
 active proctype timer()
 {
-	byte queued;
-
 	do
 	:: atomic {
 			started;
@@ -139,14 +148,34 @@ active proctype timer()
 			}
 		}
 #ifdef CLEARED_LATE
-		wake();
+		queue();
 		clear();
 #else
 		clear();
-		wake();
+		queue();
 #endif
 		waking = false
 	:: done && !started -> break
+	od
+}
+
+active proctype worker()
+{
+	byte queued;
+
+	do
+	:: atomic {
+			queued_work;
+			d_step {
+				queued_work = false;
+				working = true;
+				join(cur[WORKER], queueing);
+				join(acq[WORKER], queueing)
+			}
+		}
+		wake();
+		working = false
+	:: done && !started && !waking && !queued_work -> break
 	od
 }
 
@@ -196,7 +225,8 @@ active proctype reader()
 			:: load(READER, WOKEN, ORDERED, woken);
 				if
 				:: woken -> break
-				:: !woken && done && !started && !waking && memory[WOKEN].last == cur[READER].at[WOKEN] ->
+				:: !woken && done && !started && !waking && !queued_work && !working &&
+					memory[WOKEN].last == cur[READER].at[WOKEN] ->
 					assert(cursor == COUNT);
 					over = true;
 					break
