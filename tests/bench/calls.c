@@ -10,11 +10,13 @@
  *				the nanoseconds for which this program itself ran
  *
  * PAUSE is in microseconds, and stands between two calls, outside of what is timed.
- * With "-c CPU" before the word it stays on that processor.
+ * Before the word: "-c CPU" to stay on that processor; "-t" to have a second thread,
+ * which sleeps; "-m" to join two UTS namespaces by turns, so that each call moves.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +30,9 @@
 #include "ticks.h"
 
 #define WARM_UP 64
+
+/* With -m the file of the other namespace, else the same. */
+static int other;
 
 struct kind {
 	const char *name;
@@ -63,12 +68,17 @@ static long raw_call(long number, const long *args)
 	return ret;
 }
 
-static uint64_t timed(const struct kind *kind)
+static uint64_t timed(struct kind *kind)
 {
 	uint64_t begin = ticks();
 	long ret = raw_call(kind->number, kind->args);
 	uint64_t end = ticks();
+	int next = other;
 
+	if (kind == kinds) {
+		other = kind->args[0];
+		kind->args[0] = next;
+	}
 	if (kind->number == SYS_setns && ret != kind->ret)
 		die("%s: returned %ld", kind->name, ret);
 	return end - begin;
@@ -81,7 +91,7 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void cost(const struct kind *kind, long n, long pause)
+static void cost(struct kind *kind, long n, long pause)
 {
 	uint64_t *each = malloc(n * sizeof(*each)), sum = 0;
 	long i;
@@ -157,16 +167,49 @@ static void stay_on(int cpu)
 		die("cannot stay on processor %d: %s", cpu, strerror(errno));
 }
 
+static int own_uts(void)
+{
+	int fd = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die("cannot open /proc/self/ns/uts");
+	return fd;
+}
+
+static void *sleep_on(void *unused)
+{
+	pause();
+	return unused;
+}
+
+static void begin_thread(void)
+{
+	pthread_t id;
+
+	if (pthread_create(&id, NULL, sleep_on, NULL))
+		die("no thread");
+}
+
 int main(int argc, char **argv)
 {
-	if (argc > 3 && !strcmp(argv[1], "-c")) {
-		stay_on(atoi(argv[2]));
-		argc -= 2;
-		argv += 2;
+	kinds[0].args[0] = other = own_uts();
+	while (argc > 1 && argv[1][0] == '-') {
+		if (argc > 2 && !strcmp(argv[1], "-c")) {
+			stay_on(atoi(argv[2]));
+			argc--;
+			argv++;
+		} else if (!strcmp(argv[1], "-t")) {
+			begin_thread();
+		} else if (!strcmp(argv[1], "-m")) {
+			if (unshare(CLONE_NEWUTS))
+				die("cannot leave the UTS namespace");
+			other = own_uts();
+		} else {
+			die("see the head of calls.c");
+		}
+		argc--;
+		argv++;
 	}
-	kinds[0].args[0] = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
-	if (kinds[0].args[0] < 0)
-		die("cannot open /proc/self/ns/uts");
 	if (argc >= 3 && !strcmp(argv[1], "cost"))
 		cost_of(NULL, number(argv[2]), argc > 3 ? number(argv[3]) : 0);
 	else if (argc >= 4 && !strcmp(argv[1], "only"))

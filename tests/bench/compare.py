@@ -12,6 +12,7 @@ import report
 ALLOWED = 1.03
 FIGURES = ["empty.uts", "empty.ebadf", "empty.getppid",
            "ours.uts", "ours.ebadf", "ours.getppid",
+           "ours-threads.uts", "ours-threads.ebadf", "ours-threads.getppid", "ours-moves.uts",
            "ours-reader.uts", "ours-reader.ebadf", "ours-reader.getppid", "ours-reader.waking", "ours-readers8.waking",
            "drain.drain_binary", "drain.drain_binary_single", "drain.drain_text", "drain.drain_logfmt",
            "drain.drain_json", "drain.drain_table"]

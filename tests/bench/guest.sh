@@ -206,6 +206,18 @@ case_ours()
 	unload
 }
 
+# callers OPTION...: of another sort
+callers()
+{
+	costs bare_ ./calls "$@" cost "$N"
+	load
+	costs '' ./calls "$@" cost "$N"
+	unload
+}
+
+case_ours-threads() { callers -t; }
+case_ours-moves() { callers -m; }
+
 # readers COUNT HOW...: as many that sleep in read, and have nothing left to read; HOW starts them
 readers()
 {

@@ -13,6 +13,8 @@ import sys
 ROWS = [
     ("empty", "empty kprobe and kretprobe", "nothing"),
     ("ours", "**setnsmon**", "the namespace joined, its owner, all links before and after, credentials, result"),
+    ("ours-threads", "setnsmon, a caller with threads", "the same"),
+    ("ours-moves", "setnsmon, a call that leads into another namespace", "the same"),
     ("ours-reader", "setnsmon, a call that finds a reader asleep", "the same"),
     ("ours-readers8", "setnsmon, a call that finds eight asleep", "the same"),
     ("ftrace", "ftrace: system call events", "both arguments, result"),
@@ -205,7 +207,7 @@ def bars(found):
     rows = []
     for key, name, _ in ROWS:
         added = found.get(key, {}).get("added", {})
-        if "uts" in added and key not in ("ours-reader", "ours-readers8"):
+        if "uts" in added and not key.startswith("ours-"):
             rows.append((added["uts"], name.replace("*", ""), key == "ours"))
     return sorted(rows)
 
