@@ -42,15 +42,13 @@ static u64 bytes_before_nul(u64 word)
  */
 static void end_comm(struct setnsmon_setns *call)
 {
-	u64 words[2];
-	u64 mask;
+	u64 *words = (u64 *)call->comm;
+	u64 mask = bytes_before_nul(words[0]);
 
-	BUILD_BUG_ON(sizeof(call->comm) != sizeof(words) || TASK_COMM_LEN != sizeof(words));
-	memcpy(words, call->comm, sizeof(words));
-	mask = bytes_before_nul(words[0]);
+	BUILD_BUG_ON(sizeof(call->comm) != 2 * sizeof(u64) || TASK_COMM_LEN != 2 * sizeof(u64) ||
+		     offsetof(struct setnsmon_setns, comm) % sizeof(u64));
 	words[0] &= mask;
 	words[1] &= mask == ~0ULL ? bytes_before_nul(words[1]) & ~0ULL >> 8 : 0;
-	memcpy(call->comm, words, sizeof(words));
 }
 
 /* The kinds to which these links belong. */
