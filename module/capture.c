@@ -382,7 +382,7 @@ static __always_inline void keep(struct call *call, int fd)
 	if (fd < 0)
 		return;
 	files = current->files;
-	if (unlikely(atomic_read(&files->count) != 1)) {
+	if (unlikely(atomic_read_acquire(&files->count) != 1)) {
 		keep_shared(&call->entry, fd);
 		call->what = KEPT_ALL;
 		return;

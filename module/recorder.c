@@ -178,7 +178,7 @@ struct place {
  * @first: the first of them
  * @batch: where they are, with room for what was lost before the last one
  * @horizon: records stamped before it may be taken
- * @lost: records lost so far
+ * @lost: records lost, as far as that was taken
  * @heap: lanes that have records, the least mark first
  * @heaped: how many there are
  * @places: by CPU
@@ -367,7 +367,7 @@ static bool cursor_within_horizon(const struct cursor *cursor)
 }
 
 /* In the place of @record, which moves on: the @count records before it are gone. */
-static void cursor_tell_gap(struct cursor *cursor, struct setnsmon_record *record, u64 count)
+static void tell_gap(struct setnsmon_record *record, u64 count)
 {
 	struct setnsmon_record *gap = record;
 
@@ -382,7 +382,6 @@ static void cursor_tell_gap(struct cursor *cursor, struct setnsmon_record *recor
 	gap->boot_ns = record->boot_ns;
 	gap->real_ns = record->real_ns;
 	gap->lost.count = count;
-	cursor->lost += count;
 }
 
 /*
@@ -403,7 +402,7 @@ static struct setnsmon_record *cursor_read(struct cursor *cursor, struct setnsmo
 		seq = record->seq;
 		place->seq = seq + 1;
 		if (unlikely(seq > expected))
-			cursor_tell_gap(cursor, record++, seq - expected);
+			tell_gap(record++, seq - expected);
 		record++;
 	}
 	heap_update_first(cursor);
@@ -417,13 +416,13 @@ static void cursor_fill(struct cursor *cursor, unsigned int most)
 	const struct setnsmon_record *limit = record + most;
 
 	cursor->first = record;
-	WRITE_ONCE(cursor->held, 1);
-	smp_wmb(); /* before lanes move on: cursor_ready() */
 	do {
 		if (!cursor_within_horizon(cursor))
 			cursor_survey(cursor);
 		if (!cursor_within_horizon(cursor))
 			break;
+		WRITE_ONCE(cursor->held, 1);
+		smp_wmb(); /* before lanes move on: cursor_ready() */
 		while (record < limit && cursor_within_horizon(cursor))
 			record = cursor_read(cursor, record);
 	} while (record == cursor->batch);
@@ -441,6 +440,11 @@ unsigned int cursor_peek(struct cursor *cursor, unsigned int most,
 
 void cursor_next(struct cursor *cursor, unsigned int count)
 {
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (unlikely(cursor->first[i].type == SETNSMON_RECORD_LOST))
+			cursor->lost += cursor->first[i].lost.count;
 	cursor->first += count;
 	WRITE_ONCE(cursor->held, cursor->held - count);
 }

@@ -94,7 +94,7 @@ unsigned int cursor_peek(struct cursor *cursor, unsigned int most,
 			 const struct setnsmon_record **records);
 void cursor_next(struct cursor *cursor, unsigned int count);
 
-/* Records that this cursor was too late for. */
+/* Records that this cursor was too late for, as far as it has been taken. */
 u64 cursor_lost(const struct cursor *cursor);
 
 /*

@@ -110,8 +110,11 @@ int waker_init(void)
 	struct waker *waker;
 	int cpu;
 
-	/* Of no CPU in particular: the one of the caller is busy with the caller. */
-	worker = alloc_workqueue("setnsmon", WQ_UNBOUND | WQ_HIGHPRI, 1);
+	/*
+	 * Of no CPU in particular, as the one of the caller is busy with the caller; and
+	 * with a thread to fall back on where there is no memory for another one.
+	 */
+	worker = alloc_workqueue("setnsmon", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 1);
 	if (!worker) {
 		pr_err("no memory for the work of waking readers\n");
 		return -ENOMEM;

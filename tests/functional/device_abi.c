@@ -177,6 +177,38 @@ static void losses_are_counted_for_each_file(void)
 	close(quick);
 }
 
+static uint64_t lost_of(int fd)
+{
+	struct setnsmon_counters counters = { 0 };
+
+	EQ(ioctl(fd, SETNSMON_IOC_COUNTERS, &counters), 0);
+	return counters.lost;
+}
+
+static void losses_are_counted_when_they_are_told(void)
+{
+	int bin = binary(O_NONBLOCK);
+	struct setnsmon_record rec;
+	uint64_t lost = 0;
+
+	events(cpus * ring_records + 100);
+	FAILS(take(bin, NULL, 4096), EFAULT);
+	FAILS(take(bin, &rec, 1), EINVAL);
+	EQ(lost_of(bin), 0);
+	while (take(bin, &rec, sizeof(rec)) == sizeof(rec)) {
+		lost += rec.type == SETNSMON_RECORD_LOST ? rec.lost.count : 0;
+		EQ(lost_of(bin), lost);
+	}
+	CHECK(lost >= 100);
+
+	/* What is skipped was never told. */
+	events(cpus * ring_records + 100);
+	FAILS(take(bin, NULL, 4096), EFAULT);
+	EQ(lseek(bin, 0, SEEK_END), 0);
+	EQ(lost_of(bin), lost);
+	close(bin);
+}
+
 /* ---- read ---- */
 
 static void drained_is_eagain(void)
@@ -647,6 +679,8 @@ static const struct tap_case cases[] = {
 	{ "the format is each open file's own", format_is_each_files_own },
 	{ "COUNTERS agree", counters_agree },
 	{ "a loss is counted for the file that had it, exactly", losses_are_counted_for_each_file },
+	{ "a loss is counted when it is told, and not before",
+	  losses_are_counted_when_they_are_told },
 	{ "a drained file is EAGAIN", drained_is_eagain },
 	{ "O_NONBLOCK may be set later", flag_may_be_set_later },
 	{ "a small buffer is EINVAL and loses nothing",

@@ -298,6 +298,67 @@ static void many_threads_read_one_file(void)
 	close(bin);
 }
 
+/* Reads again and again, what never gets anything, until it is told to stop. */
+struct vain {
+	pthread_t id;
+	int fd;
+	void *buf;
+	int error;
+	atomic_bool stop;
+	atomic_long reads;
+};
+
+static void *read_in_vain(void *arg)
+{
+	struct vain *vain = arg;
+
+	while (!vain->stop) {
+		if (take(vain->fd, vain->buf, 4096) != -1 || errno != vain->error)
+			break;
+		vain->reads++;
+	}
+	return NULL;
+}
+
+/* How often poll says yes and no meanwhile. */
+static void poll_beside(struct vain *vain, long answers[2])
+{
+	long until = now_ms() + 500;
+
+	if (pthread_create(&vain->id, NULL, read_in_vain, vain))
+		abort();
+	while (now_ms() < until || vain->reads < 100)
+		answers[by_poll(vain->fd)]++;
+	vain->stop = true;
+	pthread_join(vain->id, NULL);
+}
+
+static void nothing_is_nothing_while_another_looks(void)
+{
+	struct vain vain = { .fd = binary(O_NONBLOCK), .buf = room, .error = EAGAIN };
+	long answers[2] = { 0 };
+
+	poll_beside(&vain, answers);
+	EQ(answers[true], 0);
+	CHECK(answers[false] > 0);
+	close(vain.fd);
+}
+
+static void what_another_cannot_take_is_there(void)
+{
+	struct vain vain = { .fd = binary(O_NONBLOCK), .buf = NULL, .error = EFAULT };
+	long answers[2] = { 0 };
+	int first = mark;
+
+	events(3);
+	poll_beside(&vain, answers);
+	EQ(answers[false], 0);
+	CHECK(answers[true] > 0);
+	for (; first < mark; first++)
+		expect_record(vain.fd, first);
+	close(vain.fd);
+}
+
 /* Children and their parent draw from one stream, one record each time. */
 static void forked_readers_share_one_place(void)
 {
@@ -611,6 +672,10 @@ static const struct tap_case cases[] = {
 	{ "EPOLLEXCLUSIVE: one of the waiters of one file is woken", exclusive_waiters_of_one_file },
 	{ "many threads read one file: each record goes to one of them",
 	  many_threads_read_one_file },
+	{ "poll finds nothing where there is nothing, while another looks, too",
+	  nothing_is_nothing_while_another_looks },
+	{ "poll finds what is there while another reads it, to nowhere",
+	  what_another_cannot_take_is_there },
 	{ "children that were forked share one place", forked_readers_share_one_place },
 	{ "a file sent through a socket keeps its place",
 	  a_file_sent_through_a_socket_keeps_its_place },
