@@ -10,8 +10,9 @@
  *              asked already?       yes: done
  *              asked = true, then the interrupt of irq_work starts the timer
  *      timer   asked = false
- *              queue the work
- *      worker  wake all
+ *              due = true, wake the worker
+ *      worker  due = false
+ *              wake all
  *
  * By way of irq_work, as the handler of a kretprobe must take no lock that an
  * interrupted or a probed function may hold: up to 5.10 it runs with one held
@@ -24,16 +25,17 @@
  * worker anywhere. So four take part, each on a CPU of its own:
  *
  *      W    call     publishes, full barrier, looks for sleepers and at "asked"
- *      T    timer    asked = false, full barrier, queues the work
+ *      T    timer    asked = false, full barrier, wakes the worker
  *           worker   wakes
  *      R    reader   queues itself, full barrier, looks for records
  *
  * W with R: the call sees the reader in the queue, or the reader sees the record.
  * W with T: the call sees asked = false and asks again, or whoever looks after the
- * worker has woken sees the record. Queueing work that is queued already, and not
- * begun, is queueing it: what was done before is seen by the worker
- * (kernel/workqueue.c, queue_work_on()). tests/model takes each of the three away; T is
- * for readers in poll(2), who stay in the queue: those in read(2) pass its lock.
+ * worker has woken sees the record. Timer and worker are the usual pair of one who
+ * sets a condition and wakes, and one who sleeps until it is set, and clears it before
+ * it acts (include/linux/sched.h, at set_current_state()). tests/model takes each of
+ * the three away; T is for readers in poll(2), who stay in the queue: those in read(2)
+ * pass its lock.
  *
  * Only a call on its own CPU sets "asked", with preemption off, and only the timer
  * clears it. Asking again before the interrupt came, or while the timer runs, is
@@ -52,9 +54,9 @@
  * (smpboot_park_threads()) and only then waits for these (sched_cpu_wait_empty()).
  * For what such a call asks nobody would be there until the CPU comes back: readers
  * would sleep on, and rmmod wait in irq_work_sync(). So here it is the interrupt that
- * does the work, and the timer's own that queues it for the worker: starting a timer
- * takes raw spinlocks only, and so does queueing. The lock of those who sleep, which is
- * none there, is the worker's to take.
+ * does the work, and the timer's own that wakes the worker: starting a timer takes raw
+ * spinlocks only, and so does waking one task. The lock of those who sleep, which is none
+ * there, is the worker's to take.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -62,10 +64,11 @@
 #include "waker.h"
 
 #include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
-#include <linux/workqueue.h>
 
 DECLARE_WAIT_QUEUE_HEAD(waker_queue);
 
@@ -80,13 +83,25 @@ void waker_wake(void)
 	__wake_up(&waker_queue, TASK_INTERRUPTIBLE, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
 }
 
-static void work(struct work_struct *unused)
-{
-	waker_wake();
-}
+static struct task_struct *worker;
+static bool due;
 
-static DECLARE_WORK(waking, work);
-static struct workqueue_struct *worker;
+static int work(void *unused)
+{
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (kthread_should_stop())
+			break;
+		if (!xchg(&due, false)) {
+			schedule();
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+		waker_wake();
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
+}
 
 static void start(struct irq_work *starter)
 {
@@ -101,7 +116,8 @@ static enum hrtimer_restart expire(struct hrtimer *timer)
 
 	WRITE_ONCE(waker->asked, false);
 	smp_mb(); /* T */
-	queue_work(worker, &waking);
+	WRITE_ONCE(due, true);
+	wake_up_process(worker);
 	return HRTIMER_NORESTART;
 }
 
@@ -110,15 +126,13 @@ int waker_init(void)
 	struct waker *waker;
 	int cpu;
 
-	/*
-	 * Of no CPU in particular, as the one of the caller is busy with the caller; and
-	 * with a thread to fall back on where there is no memory for another one.
-	 */
-	worker = alloc_workqueue("setnsmon", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 1);
-	if (!worker) {
-		pr_err("no memory for the work of waking readers\n");
-		return -ENOMEM;
+	/* Of no CPU in particular, as the one of the caller is busy with the caller. */
+	worker = kthread_run(work, NULL, "setnsmon");
+	if (IS_ERR(worker)) {
+		pr_err("no thread to wake readers (error %ld)\n", PTR_ERR(worker));
+		return PTR_ERR(worker);
 	}
+	set_user_nice(worker, MIN_NICE);
 	for_each_possible_cpu (cpu) {
 		waker = per_cpu_ptr(&wakers, cpu);
 		compat_init_hard_irq_work(&waker->starter, start);
@@ -137,5 +151,5 @@ void waker_exit(void)
 		irq_work_sync(&per_cpu_ptr(&wakers, cpu)->starter);
 		hrtimer_cancel(&per_cpu_ptr(&wakers, cpu)->timer);
 	}
-	destroy_workqueue(worker);
+	kthread_stop(worker);
 }

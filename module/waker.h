@@ -35,7 +35,7 @@ extern struct wait_queue_head waker_queue;
 
 /*
  * Before the first call; after the last one, and after the last reader: may sleep.
- * -ENOMEM, with the reason in the log.
+ * An error, with the reason in the log.
  */
 int waker_init(void);
 void waker_exit(void);

@@ -278,7 +278,7 @@ REASONS = {
     "register_kretprobe": "prob",
     "filp_open": "cannot open /proc/self/ns/",
     "__vmalloc_node": "no memory for",     # by vzalloc_node(), which may end in it
-    "alloc_workqueue": "no memory for the work of waking readers",
+    "kthread_create_on_node": "no thread to wake readers",
     "misc_register": "cannot make /dev/setnsmon",
 }
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * module/waker.c: a CPU that makes calls, the timer that they ask for, which may run on another, the worker that it
- * has work for, on a third, and a reader that sleeps whenever it has read all. Nobody sleeps over a record: when nothing is under way any more, and the reader
- * sleeps, it has had all.
+ * wakes, on a third, and a reader that sleeps whenever it has read all. Nobody sleeps over a record: when nothing is
+ * under way any more, and the reader sleeps, it has had all.
  *
  * The reader is one that sleeps in read(2), and takes itself from the queue when it is woken, or with -DPOLL one in
  * poll(2): it stays in the queue, and is told by a flag that it need not fall asleep. That is what wait_event() and
  * do_poll() do (kernel/sched/wait.c, fs/select.c).
  *
  * Barriers can be taken out: -DNO_W (of the call: in wq_has_sleeper()), -DNO_T (of the timer) and -DNO_R (of the
- * reader: in prepare_to_wait_event(), or device_poll()). With -DCLEARED_LATE the timer queues the work first, and
+ * reader: in prepare_to_wait_event(), or device_poll()). With -DCLEARED_LATE the timer wakes the worker first, and
  * says then that it may be asked again.
  */
 #ifndef COUNT
@@ -35,8 +35,8 @@ bool locked;			/* the queue's lock, and what it hands on */
 view unlocked;
 bool started;			/* the timer, likewise: it has a lock as well */
 view starting;
-bool queued_work;		/* the work: queueing it again hands on what was done until then */
-view queueing;
+bool due;			/* the worker's work: whoever makes it due hands on what it has done until then */
+view making_due;
 bool done, waking, working;	/* for the record: no more calls; the timer runs, the worker does */
 
 inline lock(t)
@@ -117,11 +117,11 @@ inline wake()
 	unlock(WORKER)
 }
 
-inline queue()
+inline make_due()
 {
 	d_step {
-		join(queueing, cur[TIMER]);
-		queued_work = true
+		join(making_due, cur[TIMER]);
+		due = true
 	}
 }
 
@@ -148,11 +148,11 @@ active proctype timer()
 			}
 		}
 #ifdef CLEARED_LATE
-		queue();
+		make_due();
 		clear();
 #else
 		clear();
-		queue();
+		make_due();
 #endif
 		waking = false
 	:: done && !started -> break
@@ -165,17 +165,17 @@ active proctype worker()
 
 	do
 	:: atomic {
-			queued_work;
+			due;
 			d_step {
-				queued_work = false;
+				due = false;
 				working = true;
-				join(cur[WORKER], queueing);
-				join(acq[WORKER], queueing)
+				join(cur[WORKER], making_due);
+				join(acq[WORKER], making_due)
 			}
 		}
 		wake();
 		working = false
-	:: done && !started && !waking && !queued_work -> break
+	:: done && !started && !waking && !due -> break
 	od
 }
 
@@ -225,7 +225,7 @@ active proctype reader()
 			:: load(READER, WOKEN, ORDERED, woken);
 				if
 				:: woken -> break
-				:: !woken && done && !started && !waking && !queued_work && !working &&
+				:: !woken && done && !started && !waking && !due && !working &&
 					memory[WOKEN].last == cur[READER].at[WOKEN] ->
 					assert(cursor == COUNT);
 					over = true;
