@@ -344,7 +344,8 @@ def each_of_loading(check):
                 works(check, f"after {number}")
             if not good and len(check.notes) > 20:
                 break
-    for call in REASONS if EACH else ():
+    # A thread takes one allocation, and which number it has differs a little from load to load: it may be passed over.
+    for call in REASONS.keys() - {"kthread_create_on_node"} if EACH else ():
         check(asked[call], f"no allocation of {call}() has failed")
     works(check, "afterwards")
     print(f"# {sum(asked.values())} of {number - 1} allocations of loading failed in turn,"
