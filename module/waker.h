@@ -18,7 +18,7 @@
 
 /**
  * struct waker - what one CPU wakes readers by
- * @asked: from the call that asked until the readers are woken
+ * @asked: from the call that asked until @timer expires
  * @starter: starts @timer, from a context in which that is allowed
  * @timer: has the readers woken
  */
