@@ -99,7 +99,7 @@ vm-shell:
 clean:
 	rm -rf build .tmp_versions modules.order Module.symvers .modules.order.cmd .Module.symvers.cmd
 	rm -f setnsmon.o setnsmon.ko setnsmon.mod setnsmon.mod.c setnsmon.mod.o .setnsmon.*.cmd
-	rm -f module/*.o module/.*.cmd module/*.mod
+	find module \( -name "*.o" -o -name ".*.cmd" -o -name "*.mod" \) -delete
 	$(MAKE) -C tools clean
 	test ! -e tests/unit/Makefile || $(MAKE) -C tests/unit clean
 	test ! -e tests/functional/Makefile || $(MAKE) -C tests/functional clean

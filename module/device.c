@@ -2,10 +2,10 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "device.h"
-#include "probe.h"
-#include "recorder.h"
-#include "text.h"
-#include "waker.h"
+#include "probe/probe.h"
+#include "stream/rings.h"
+#include "record/text.h"
+#include "stream/wakeup.h"
 
 #include <linux/atomic.h>
 #include <linux/device.h>

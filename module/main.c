@@ -8,12 +8,12 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include "capture.h"
+#include "capture/setns.h"
 #include "device.h"
-#include "guard.h"
-#include "probe.h"
-#include "recorder.h"
-#include "waker.h"
+#include "probe/ftrace_pin.h"
+#include "probe/probe.h"
+#include "stream/rings.h"
+#include "stream/wakeup.h"
 
 #include <linux/init.h>
 #include <linux/log2.h>

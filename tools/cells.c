@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "cells.h"
 #include "escape.h"
-#include "fields.h"
+#include "record/fields.h"
 #include "users.h"
 #include <limits.h>
 #include <linux/sched.h>

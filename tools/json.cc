@@ -7,9 +7,9 @@
  * before it and the colon behind, and the library's own count of them is left out.
  */
 extern "C" {
-#include "fields.h"
+#include "record/fields.h"
 #include "json.h"
-#include "text.h"
+#include "record/text.h"
 #include "utf8.h"
 }
 

@@ -2,7 +2,7 @@
 #include "output.h"
 #include "json.h"
 #include "table.h"
-#include "text.h"
+#include "record/text.h"
 #include <err.h>
 #include <errno.h>
 #include <signal.h>

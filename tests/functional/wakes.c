@@ -15,7 +15,7 @@
 #define CALLS	     20000
 #define PATIENCE_MS  20000
 
-/* What README.md and module/waker.h say: no sooner after the call that asked for it. */
+/* What README.md and module/stream/wakeup.h say: no sooner after the call that asked for it. */
 #define DELAY_US 250
 
 static int rounds;

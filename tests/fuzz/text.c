@@ -6,7 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "shown.h"
-#include "text.h"
+#include "record/text.h"
 #include <ctype.h>
 
 #define MAX_PAIRS 128

@@ -7,9 +7,9 @@
 
 #include "recorder_here.h"
 
-#include "../../module/capture.c"
-#include "../../module/conclude.c"
-#include "../../module/links.c"
+#include "../../module/capture/setns.c"
+#include "../../module/record/record.c"
+#include "../../module/capture/links.c"
 #include "family.h"
 
 #define A 0xaaaaaaaaU /* a namespace's number; the others are other ones */

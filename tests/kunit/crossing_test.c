@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What crossing.c tells without a caller: territories, and who could cross. */
 #include "family.h"
-#include "../../module/crossing.c"
+#include "../../module/capture/class.c"
 
 static void territories(struct kunit *test)
 {

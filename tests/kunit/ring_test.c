@@ -6,7 +6,7 @@
  */
 #include "tap.h"
 #include "../unit/ring_test.c"
-#include "../../module/ring.c"
+#include "../../module/stream/ring.c"
 
 #include <linux/cpu.h>
 #include <linux/delay.h>

@@ -4,8 +4,8 @@
  * where text.h says that nothing is written any more, so that KASAN sees a byte too many.
  */
 #include "suite.h"
-#include "../../module/fields.c"
-#include "../../module/text.c"
+#include "../../module/record/fields.c"
+#include "../../module/record/text.c"
 
 #include <linux/random.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Two rings, each with its writer, and the merge of module/recorder.c: a horizon, a look at each ring once it is
+ * Two rings, each with its writer, and the merge of module/stream/rings.c: a horizon, a look at each ring once it is
  * settled or the record that was under way is there, then the least stamp of those before the horizon. What comes out
  * is in the order of time, and is all there is but what was counted as lost. (With two rings the heap is the lesser of
  * two.) The first writer writes COUNT records, the second one.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * module/ring.c, access by access, on the memory of memory.pml. The letters are those of its essay. Each end of each
+ * module/stream/ring.c, access by access, on the memory of memory.pml. The letters are those of its essay. Each end of each
  * pair can be taken out: -DNO_A_WRITER, -DNO_A_READER, and so on. What is taken out is the ordering alone; the access
  * stays.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * module/waker.c: a CPU that makes calls, the timer that they ask for, which may run on another, the worker that it
+ * module/stream/wakeup.c: a CPU that makes calls, the timer that they ask for, which may run on another, the worker that it
  * wakes, on a third, and a reader that sleeps whenever it has read all. Nobody sleeps over a record: when nothing is
  * under way any more, and the reader sleeps, it has had all.
  *

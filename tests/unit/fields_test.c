@@ -4,7 +4,7 @@
  * name only, and that its types and sizes fit what they stand for.
  */
 #define _GNU_SOURCE
-#include "fields.h"
+#include "record/fields.h"
 #include "tap.h"
 
 #include <stdlib.h>

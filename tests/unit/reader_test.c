@@ -11,7 +11,7 @@
 #include "signing.h"
 #include "source.h"
 #include "table.h"
-#include "text.h"
+#include "record/text.h"
 #include "users.h"
 #include "utf8.h"
 #include "tap.h"

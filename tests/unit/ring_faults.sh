@@ -21,7 +21,9 @@ report() { # ok|"not ok" NAME
 }
 
 copy() {
-	cp ../../module/ring.[ch] ring_stress_test.c "$scratch"
+	mkdir -p "$scratch/stream"
+	cp ../../module/stream/ring.[ch] "$scratch/stream"
+	cp ring_stress_test.c "$scratch"
 }
 
 plant() { # FILE SED-SCRIPT
@@ -32,7 +34,7 @@ plant() { # FILE SED-SCRIPT
 
 build() { # WAY
 	make -s --no-print-directory "planted.$1" to="$scratch/test" \
-		from="$scratch/ring_stress_test.c $scratch/ring.c" >"$scratch/log" 2>&1
+		from="$scratch/ring_stress_test.c $scratch/stream/ring.c" >"$scratch/log" 2>&1
 }
 
 # Fails if it was not found in 30 seconds, or something else was
@@ -94,28 +96,28 @@ race='ThreadSanitizer: data race'
 
 fault gcc 1 ring_stress_test.c '/^\t+ring_commit\(&ring\);$/d; s/^(\t+)n = ring.head;$/&\n\1ring_commit(\&ring);/' \
 	"$torn" "a record is committed before it is filled"
-fault gcc 1 ring.h '/WRITE_ONCE\(slot\[0\], ring_state_writing/d' \
+fault gcc 1 stream/ring.h '/WRITE_ONCE\(slot\[0\], ring_state_writing/d' \
 	"$torn" "the state does not say that a record is being written"
-fault gcc 1 ring.h 's/if \(READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\)\)/if (1)/' \
+fault gcc 1 stream/ring.h 's/if \(READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\)\)/if (1)/' \
 	"$torn" "a reader does not look at the state again"
-fault gcc 1 ring.h '/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(ring->slot, ring_state_holds(n));/' \
+fault gcc 1 stream/ring.h '/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(ring->slot, ring_state_holds(n));/' \
 	"$loss" "head moves before the state"
-fault gcc 1 ring.c 's/end = end - n > ring->records \? end - ring->records : n \+ 1;//' \
+fault gcc 1 stream/ring.c 's/end = end - n > ring->records \? end - ring->records : n \+ 1;//' \
 	"$loss" "a reader that was overtaken skips what is still there"
-fault gcc 1 ring.c 's/\*lost = end - n;/*lost = end - n - 1;/' \
+fault gcc 1 stream/ring.c 's/\*lost = end - n;/*lost = end - n - 1;/' \
 	"$loss" "one lost record is not counted"
-fault gcc 4 ring.c 's/(return) READ_ONCE\(\*ring_slot\(ring, end\)\) < (ring_state_writing\(end\);)/\1 \2/' \
+fault gcc 4 stream/ring.c 's/(return) READ_ONCE\(\*ring_slot\(ring, end\)\) < (ring_state_writing\(end\);)/\1 \2/' \
 	'too_early is [1-9]' "settled is said while a record is being written"
-fault asan 1 ring.c 's/(ring->stride = words) \+ 1;/\1 + 2;/' \
+fault asan 1 stream/ring.c 's/(ring->stride = words) \+ 1;/\1 + 2;/' \
 	'AddressSanitizer: heap-buffer-overflow' "a slot lies outside of the memory"
-fault tsan 1 ring.h 's/return smp_load_acquire\(&ring->head\);/return ring->head;/' \
+fault tsan 1 stream/ring.h 's/return smp_load_acquire\(&ring->head\);/return ring->head;/' \
 	"$race" "head is read by a plain load"
-fault tsan 1 ring.h 's/smp_store_release\(&ring->head, n \+ 1\);/ring->head = n + 1;/' \
+fault tsan 1 stream/ring.h 's/smp_store_release\(&ring->head, n \+ 1\);/ring->head = n + 1;/' \
 	"$race" "head is written by a plain store"
-fault tsan 1 ring.h 's/smp_store_release\(ring->slot, (.*)\);/WRITE_ONCE(*ring->slot, \1);/
+fault tsan 1 stream/ring.h 's/smp_store_release\(ring->slot, (.*)\);/WRITE_ONCE(*ring->slot, \1);/
 		s/smp_store_release\(&ring->head, n \+ 1\)/WRITE_ONCE(ring->head, n + 1)/' \
 	"$race" "neither A nor C is a release"
-fault tsan 1 ring.h 's/smp_load_acquire\((.*)\)( ==|;)/READ_ONCE(*(\1))\2/' \
+fault tsan 1 stream/ring.h 's/smp_load_acquire\((.*)\)( ==|;)/READ_ONCE(*(\1))\2/' \
 	"$race" "neither A nor C is an acquire"
 
 echo "1..$n"

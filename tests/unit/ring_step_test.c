@@ -18,7 +18,7 @@ static void step(void);
 #define smp_load_acquire(p)	(step(), __atomic_load_n((p), __ATOMIC_ACQUIRE))
 #define smp_store_release(p, v)	(step(), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
 
-#include "../../module/ring.c"
+#include "../../module/stream/ring.c"
 
 #include "tap.h"
 

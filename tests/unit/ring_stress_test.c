@@ -16,7 +16,7 @@
  * and C) keeps from being a race. It knows nothing of barriers (pairs B and D),
  * and x86 reorders little: for those there is tests/model.
  */
-#include "ring.h"
+#include "stream/ring.h"
 #include "tap.h"
 
 #include <pthread.h>

@@ -4,7 +4,7 @@
  * one thread does things. ring_step_test.c looks between the memory accesses,
  * ring_stress_test.c uses threads.
  */
-#include "ring.h"
+#include "stream/ring.h"
 #include "tap.h"
 
 #include <stdlib.h>

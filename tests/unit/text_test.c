@@ -4,7 +4,7 @@
  * neither fields.h nor text.c has a say in what is right.
  */
 #define _GNU_SOURCE
-#include "text.h"
+#include "record/text.h"
 #include "tap.h"
 
 #include <limits.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "crossing.h"
-#include "links.h"
+#include "capture/class.h"
+#include "capture/links.h"
 
 #include <linux/capability.h>
 #include <linux/proc_ns.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "fields.h"
+#include "record/fields.h"
 
 #ifdef __KERNEL__
 #include <linux/errno.h>

@@ -6,7 +6,7 @@
 #ifndef SETNSMON_CAPTURE_H
 #define SETNSMON_CAPTURE_H
 
-#include "probe.h"
+#include "probe/probe.h"
 
 /*
  * Learns what cannot be had from a header: where struct mnt_namespace keeps its

@@ -65,7 +65,7 @@
  * head > n has all of record n. A is there so that a state means what it says by
  * itself. tests/model takes out each end of each pair, and shows which are needed.
  */
-#include "ring.h"
+#include "stream/ring.h"
 
 size_t ring_bytes(u32 records, u32 words)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "text.h"
-#include "fields.h"
+#include "record/text.h"
+#include "record/fields.h"
 
 #define NSEC_PER_SECOND 1000000000ULL
 #define SECONDS_PER_DAY 86400U

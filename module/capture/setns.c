@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include "capture.h"
+#include "capture/setns.h"
 #include "compat.h"
-#include "conclude.h"
-#include "crossing.h"
-#include "links.h"
-#include "recorder.h"
+#include "record/record.h"
+#include "capture/class.h"
+#include "capture/links.h"
+#include "stream/rings.h"
 
 #include <linux/audit.h>
 #include <linux/cgroup.h>

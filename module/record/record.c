@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "conclude.h"
+#include "record/record.h"
 #include "compat.h"
 
 #include <linux/audit.h>

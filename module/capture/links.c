@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include "links.h"
+#include "capture/links.h"
 #include "compat.h"
 
 #include <linux/err.h>

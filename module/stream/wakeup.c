@@ -61,7 +61,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "compat.h"
-#include "waker.h"
+#include "stream/wakeup.h"
 
 #include <linux/cpumask.h>
 #include <linux/err.h>

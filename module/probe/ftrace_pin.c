@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include "guard.h"
+#include "probe/ftrace_pin.h"
 #include "compat.h"
 
 #include <linux/ftrace.h>

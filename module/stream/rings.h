@@ -6,8 +6,8 @@
 #ifndef SETNSMON_RECORDER_H
 #define SETNSMON_RECORDER_H
 
-#include "ring.h"
-#include "waker.h"
+#include "stream/ring.h"
+#include "stream/wakeup.h"
 
 #include <linux/percpu.h>
 #include <linux/setnsmon.h>

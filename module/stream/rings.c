@@ -32,9 +32,9 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include "conclude.h"
-#include "recorder.h"
-#include "ring.h"
+#include "record/record.h"
+#include "stream/rings.h"
+#include "stream/ring.h"
 
 #include <linux/log2.h>
 #include <linux/mm.h>
