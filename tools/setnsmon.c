@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* setnsmon: finds the command and runs it. */
 #define _GNU_SOURCE
-#include "commands.h"
-#include "output.h"
+#include "cmd/commands.h"
+#include "base/output.h"
 #include <argp.h>
 #include <err.h>
 #include <errno.h>

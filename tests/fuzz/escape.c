@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is escaped is fit for a terminal, as wide as is said, and comes back byte for byte. */
 #define _GNU_SOURCE
-#include "escape.h"
+#include "term/escape.h"
 #include "unicode.h"
 
 /* Back to the bytes that this unit stands for. */

@@ -4,7 +4,7 @@
  * values are those of the record, and the command name comes back byte for byte.
  */
 #define _GNU_SOURCE
-#include "json.h"
+#include "sink/json.h"
 #include "shown.h"
 #include <json-c/json.h>
 

@@ -3,7 +3,7 @@
  * A count is a decimal number from 1 to 2^64 - 1 and nothing else; a choice is one of
  * its names. options.c is given these in the place of argp_error() and exit().
  */
-#include "options.h"
+#include "base/options.h"
 #include "fuzz.h"
 #include <setjmp.h>
 #include <stdarg.h>

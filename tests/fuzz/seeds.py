@@ -43,7 +43,7 @@ def batches():
         yield b"\1" + info + b"\1\1" + b"\x41" + bytes(range(256)) * 8 + b"\0\1\2\3\x20"
 
 
-def signings():
+def policies():
     for enforce in (b"Y\n", b"N\n"):
         for lockdown in LOCKDOWNS:
             for boot in (b"\6\0\0\0\1", b"\6\0\0\0\0"):
@@ -62,7 +62,7 @@ SEEDS = {
     "users": [struct.pack("=II", uid, uid + 256) + b"\x1bname" * 9 for uid in (0, 1, 2, 3, 1000)],
     "source": list(batches()),
     "options": NUMBERS,
-    "signing": list(signings()),
+    "diagnose": list(policies()),
 }
 
 for target, seeds in SEEDS.items():

@@ -4,7 +4,7 @@
  * given these in the place of open(2), ioctl(2) and read(2). Each record that comes out
  * is just what the module gave, cut or filled with zeros to what this program knows.
  */
-#include "source.h"
+#include "source/source.h"
 #include "fuzz.h"
 #include <errno.h>
 #include <stdarg.h>

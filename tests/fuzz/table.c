@@ -4,7 +4,7 @@
  * but printable text, ends of lines, and colours if they are wanted.
  */
 #define _GNU_SOURCE
-#include "table.h"
+#include "sink/table.h"
 #include "passwd.h"
 #include "unicode.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names of users are what the database says, cut to 31 bytes, and asked for once. */
-#include "users.h"
+#include "enrich/users.h"
 #include "passwd.h"
 
 /* What the database would say now, without asking it. */

@@ -2,7 +2,7 @@
 /* UTF-8 is taken apart as iconv(3) does, and what is repaired is what iconv takes. */
 #define _GNU_SOURCE
 #include "unicode.h"
-#include "utf8.h"
+#include "term/utf8.h"
 
 /* What the text must become, a character at a time. */
 static size_t repaired(char *text, const u8 *s, size_t len)

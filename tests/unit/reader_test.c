@@ -5,15 +5,15 @@
  * written out here, not taken from the field table.
  */
 #define _GNU_SOURCE
-#include "cells.h"
-#include "escape.h"
-#include "json.h"
-#include "signing.h"
-#include "source.h"
-#include "table.h"
+#include "sink/cells.h"
+#include "term/escape.h"
+#include "sink/json.h"
+#include "base/diagnose.h"
+#include "source/source.h"
+#include "sink/table.h"
 #include "record/text.h"
-#include "users.h"
-#include "utf8.h"
+#include "enrich/users.h"
+#include "term/utf8.h"
 #include "tap.h"
 
 #include <json-c/json.h>

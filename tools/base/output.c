@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "output.h"
-#include "json.h"
-#include "table.h"
+#include "base/output.h"
+#include "sink/json.h"
+#include "sink/table.h"
 #include "record/text.h"
 #include <err.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "source.h"
-#include "signing.h"
+#include "source/source.h"
+#include "base/diagnose.h"
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* setnsmon follow: shows the calls as they come. */
 #define _GNU_SOURCE
-#include "commands.h"
-#include "source.h"
-#include "options.h"
-#include "output.h"
-#include "stop.h"
+#include "cmd/commands.h"
+#include "source/source.h"
+#include "base/options.h"
+#include "base/output.h"
+#include "base/stop.h"
 #include <err.h>
 #include <errno.h>
 #include <poll.h>

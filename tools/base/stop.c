@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
-#include "stop.h"
+#include "base/stop.h"
 #include <err.h>
 #include <errno.h>
 #include <signal.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Whatever the kernel's files hold, a module must be signed just where one of them says
- * so. signing.c is given these in the place of open(2) and read(2).
+ * so. diagnose.c is given these in the place of open(2) and read(2).
  */
-#include "signing.h"
+#include "base/diagnose.h"
 #include "fuzz.h"
 #include <errno.h>
 #include <sys/types.h>

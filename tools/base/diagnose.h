@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Whether the kernel that runs loads modules that nobody signed. */
-#ifndef SETNSMON_SIGNING_H
-#define SETNSMON_SIGNING_H
+#ifndef SETNSMON_DIAGNOSE_H
+#define SETNSMON_DIAGNOSE_H
 
 enum signing {
 	SIGNING_OPTIONAL,    /* it does, or it cannot be told */
@@ -16,4 +16,4 @@ enum signing signing_demanded(const char *root);
 /* Says on stderr what to do about it; nothing if it is optional. */
 void signing_explain(enum signing demanded);
 
-#endif /* SETNSMON_SIGNING_H */
+#endif /* SETNSMON_DIAGNOSE_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
-#include "table.h"
-#include "cells.h"
+#include "sink/table.h"
+#include "sink/cells.h"
 #include <langinfo.h>
 #include <sys/ioctl.h>
 #include <time.h>

@@ -8,9 +8,9 @@
  */
 extern "C" {
 #include "record/fields.h"
-#include "json.h"
+#include "sink/json.h"
 #include "record/text.h"
-#include "utf8.h"
+#include "term/utf8.h"
 }
 
 #include <new>

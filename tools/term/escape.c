@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
-#include "escape.h"
-#include "utf8.h"
+#include "term/escape.h"
+#include "term/utf8.h"
 #include <wchar.h>
 #include <wctype.h>
 

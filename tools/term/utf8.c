@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "utf8.h"
+#include "term/utf8.h"
 
 #define IS_SURROGATE(code) ((code) >= 0xd800 && (code) <= 0xdfff)
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* setnsmon stats: the module's totals, and how it was loaded. */
-#include "commands.h"
-#include "source.h"
-#include "options.h"
+#include "cmd/commands.h"
+#include "source/source.h"
+#include "base/options.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

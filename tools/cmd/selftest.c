@@ -3,9 +3,9 @@
  * setnsmon selftest: makes harmless calls of its own and waits for their records.
  */
 #define _GNU_SOURCE
-#include "commands.h"
-#include "source.h"
-#include "options.h"
+#include "cmd/commands.h"
+#include "source/source.h"
+#include "base/options.h"
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "users.h"
+#include "enrich/users.h"
 #include <pwd.h>
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
-#include "cells.h"
-#include "escape.h"
+#include "sink/cells.h"
+#include "term/escape.h"
 #include "record/fields.h"
-#include "users.h"
+#include "enrich/users.h"
 #include <limits.h>
 #include <linux/sched.h>
 #include <stdarg.h>

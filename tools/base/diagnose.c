@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "signing.h"
+#include "base/diagnose.h"
 #include <err.h>
 #include <fcntl.h>
 #include <limits.h>
