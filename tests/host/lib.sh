@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the steps in tests/host/guest share: TAP, README's blocks, and what setnsmon is judged by. Runs in a guest.
+# What the steps in tests/host/guest share: TAP, the blocks of INSTALL.md, and the oracles. Runs in a guest.
 
 # shellcheck disable=SC2034  # used by the file that sources this one
 readonly TREE=/guest/setnsmon NEW=/guest/new
@@ -66,17 +66,17 @@ fails()
 	! "$@"
 }
 
-# --- README -----------------------------------------------------------------------------------------------------------
+# --- docs/INSTALL.md --------------------------------------------------------------------------------------------------
 
-# block PATTERN: the one block of commands in README that has a line like PATTERN
+# block PATTERN: prints the only block of commands in docs/INSTALL.md that has a line like PATTERN
 block()
 {
 	awk -v pattern="$1" '
 		/^```sh$/ { text = ""; inside = 1; next }
 		/^```$/ { if (inside && text ~ pattern) { found++; result = text }; inside = 0 }
 		inside { text = text $0 "\n" }
-		END { printf "%s", result; exit found != 1 }' "$TREE/README.md" || {
-		printf 'README has no block, or more than one, with: %s\n' "$1" >&2
+		END { printf "%s", result; exit found != 1 }' "$TREE/docs/INSTALL.md" || {
+		printf 'docs/INSTALL.md has no block, or more than one, with: %s\n' "$1" >&2
 		return 1
 	}
 }
