@@ -59,7 +59,7 @@ in_chroot()
 	mkdir -p "$(tree_copy)"
 	# shellcheck disable=SC2016  # expanded inside
 	enter "$chroot" -b "$(tree_copy):/src" -- /usr/bin/env -u CDPATH HOME=/root LC_ALL=C.UTF-8 \
-		KDIR="/lib/modules/$(<"$(kernel_dir)/release")/build" bash -c 'cd /src && exec "$@"' bash "$@"
+		KDIR="/lib/modules/$(<"$(piece_dir kernel)/release")/build" bash -c 'cd /src && exec "$@"' bash "$@"
 }
 
 # One at a time on one tree
@@ -74,10 +74,10 @@ _build_lock()
 _build()
 {
 	local chroot copy results part
-	chroot=$(kernel_dir)/chroot
+	chroot=$(piece_dir kernel)/chroot
 	copy=$(tree_copy)
 	results=$(results)
-	local make=(in_chroot "$chroot" make -j "$(nproc)" KDIR="/lib/modules/$(<"$(kernel_dir)/release")/build")
+	local make=(in_chroot "$chroot" make -j "$(nproc)" KDIR="/lib/modules/$(<"$(piece_dir kernel)/release")/build")
 	sync_tree
 	for part in "$@"; do
 		case $part in
@@ -115,7 +115,7 @@ _check_vermagic()
 {
 	local ko release magic
 	ko=$(results)/setnsmon.ko
-	release=$(<"$(kernel_dir)/release")
+	release=$(<"$(piece_dir kernel)/release")
 	[[ -e $ko ]] || return 0
 	magic=$(tr '\0' '\n' <"$ko" | sed -n 's/^vermagic=\([^ ]*\).*/\1/p' | head -n 1)
 	[[ $magic == "$release" ]] ||
@@ -135,15 +135,15 @@ cmd_build()
 	shift $((OPTIND - 1))
 	kernel_load "$kernel"
 	# What is planted there only such a kernel finds
-	from_source "$K_IMAGE" && parts+=(kunit debug)
+	from_source && parts+=(kunit debug)
 	for part in "$@"; do
 		[[ " ${parts[*]} bench " == *" $part "* ]] ||
 			usage_error "build: no part '$part'; there are: ${parts[*]} bench"
 	done
 	(($#)) || set -- "${parts[@]}"
-	need_kernel
+	need kernel
 	_build_lock
-	step "building for $K_NAME ($(<"$(kernel_dir)/release"))" _build_logged "$@"
+	step "building for $K_NAME ($(<"$(piece_dir kernel)/release"))" _build_logged "$@"
 	exec 8>&-
 	_check_vermagic
 	grep -E '(warning|error):' "$(results).log" >&2 || :
@@ -167,9 +167,9 @@ cmd_chroot()
 	shift $((OPTIND - 1))
 	(($#)) || usage_error "chroot: no command"
 	kernel_load "$kernel"
-	need_check
+	need check
 	_build_lock
 	sync_tree
 	exec 8>&-
-	in_chroot "$(check_dir)/chroot" "$@"
+	in_chroot "$(piece_dir check)/chroot" "$@"
 }

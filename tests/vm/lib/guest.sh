@@ -134,11 +134,16 @@ _qemu_piece()
 {
 	local dir=$1 piece boot root
 	shift
-	piece=$(kernel_dir)
+	piece=$(piece_dir kernel)
 	root=$piece/root.img
-	[[ ! ${BENCH:-} ]] || root=$(bench_dir)/root.img
+	[[ ! ${BENCH:-} ]] || root=$(piece_dir bench)/root.img
 	boot=$piece/vmlinux
 	[[ -e $boot && ! $REAL_BOOT ]] || boot=$piece/vmlinuz
+	if [[ ${LAYER:-} ]]; then
+		APPEND+=' vm.layer'
+		set -- -drive "file=$(piece_dir shell)/layer.img,format=raw,if=none,id=layer,cache=unsafe,snapshot=on" \
+			-device virtio-blk-pci,drive=layer "$@"
+	fi
 	_qemu "$dir" "$boot" "$piece/initramfs.gz" "$root,snapshot=on" "$@"
 }
 
@@ -268,8 +273,8 @@ _run_dir()
 cmd_run()
 {
 	local kernel=$DEFAULT_KERNEL opt paths=() extra=() dir keep=''
-	CPUS=2 MEMORY=1024 TIME_LIMIT=300 APPEND='' REAL_BOOT='' THREADS=single BENCH=''
-	while getopts :k:c:m:t:a:q:o:i:bpz opt; do
+	CPUS=2 MEMORY=1024 TIME_LIMIT=300 APPEND='' REAL_BOOT='' THREADS=single BENCH='' LAYER=''
+	while getopts :k:c:m:t:a:q:o:i:blpz opt; do
 		case $opt in
 		k) kernel=$OPTARG ;;
 		c) CPUS=$OPTARG ;;
@@ -280,6 +285,7 @@ cmd_run()
 		o) keep=$OPTARG ;;
 		i) paths+=("$OPTARG") ;;
 		b) BENCH=1 ;;
+		l) LAYER=1 ;;
 		p)
 			THREADS=multi
 			# shellcheck disable=SC2034  # _job passes it on
@@ -292,8 +298,9 @@ cmd_run()
 	shift $((OPTIND - 1))
 	(($#)) || usage_error "run: no script"
 	kernel_load "$kernel"
-	need_kernel
-	[[ ! $BENCH ]] || need_bench
+	need kernel
+	[[ ! $BENCH ]] || need bench
+	[[ ! $LAYER ]] || need shell
 	dir=$(_run_dir "$keep")
 	_terminal_hints
 	_prepare "$dir" run "${paths[@]}" -- "$@"
@@ -315,7 +322,7 @@ cmd_shell()
 	done
 	[[ -t 0 && -t 1 ]] || die "shell: needs a terminal" "for a script: $VM_NAME run -- COMMAND"
 	kernel_load "$kernel"
-	need_kernel
+	need kernel
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/setnsmon-vm.XXXXXX")
 	# shellcheck disable=SC2064  # the value of now
 	trap "rm -rf '$dir'" EXIT

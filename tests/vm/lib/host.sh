@@ -1,10 +1,16 @@
 # shellcheck shell=bash
-# This machine: what must be installed on it, and which Debian mirror it uses.
+# This machine: what must be installed on it, and which Debian mirrors it uses.
 
-# packages PLACE SUITE: the words of the table `packages` for a place, one a line
+# packages PLACE SUITE: prints the packages of a place, one a line. The place `documented` holds what the documentation
+# tells people to install. (It names the headers of the running kernel as linux-headers-$(uname -r), which is left out.)
 packages()
 {
 	local place=$1 suite=$2 p s words
+	if [[ $place == documented ]]; then
+		cat "$TOP/README.md" "$TOP/docs/INSTALL.md" 2>/dev/null |
+			sed -nE 's/^ *apt(-get)? install (.*)/\2/p' | tr -s ' ' '\n' | grep -vE '^-|[$/<]' | sort -u || :
+		return
+	fi
 	while read -r p s words; do
 		if [[ $p == "$place" && ($s == any || $s == "$suite") ]]; then
 			# shellcheck disable=SC2086  # split on purpose
@@ -27,7 +33,7 @@ missing_packages()
 _apt_install()
 {
 	export DEBIAN_FRONTEND=noninteractive
-	# A fresh machine may never have fetched its package lists; one with old lists may name files that are gone.
+	# A fresh machine may never have fetched its package lists. Old lists may name files that no longer exist.
 	if ! compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; then
 		apt-get -q update
 	fi
@@ -36,14 +42,14 @@ _apt_install()
 	apt-get -q -y --no-install-recommends install "$@"
 }
 
-# as_root COMMAND...: for a user who is not root, starts this program over in a user namespace in which it is: enough
-# for chroots, their mounts and their files. What it makes belongs to the user.
+# as_root COMMAND...: for a user who is not root, runs this program again in a user namespace in which the user is root.
+# That is enough for chroots, their mounts and their files. The files belong to the user.
 as_root()
 {
 	((EUID)) || return 0
 	cmd_deps
 	unshare --user --map-root-user --map-auto --mount true 2>/dev/null ||
-		die "this machine does not let you make a user namespace with ids of its own" \
+		die "you are not root, and this machine does not let you create a user namespace with its own ids" \
 			"type: sudo $VM_NAME $* (or sudo make ...)" \
 			"or give yourself a range in /etc/subuid and /etc/subgid," \
 			"and see: sysctl kernel.unprivileged_userns_clone"
@@ -56,7 +62,7 @@ cmd_deps()
 	mapfile -t missing < <(missing_packages)
 	((${#missing[@]})) || return 0
 	command -v apt-get >/dev/null ||
-		die "these Debian packages are missing here and there is no apt-get to install them: ${missing[*]}"
+		die "these Debian packages are missing, and this machine has no apt-get to install them: ${missing[*]}"
 	if ((EUID)); then
 		die "these packages are missing: ${missing[*]}" \
 			"type: sudo apt-get install --no-install-recommends ${missing[*]}"
@@ -65,10 +71,10 @@ cmd_deps()
 	step "installing ${#missing[@]} packages" _apt_install "${missing[@]}"
 	mapfile -t missing < <(missing_packages)
 	((${#missing[@]} == 0)) ||
-		die "installed, but the commands of these packages are still not found: ${missing[*]}"
+		die "these packages are installed, but their commands are not found: ${missing[*]}"
 }
 
-# The site that this machine's apt takes CODENAME from
+# _site CODENAME: prints the site from which this machine's apt gets that release
 _site()
 {
 	# shellcheck disable=SC2016  # apt's variables
@@ -82,26 +88,18 @@ _host_codename()
 	(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-sid}")
 }
 
-# sources SUITE FROM: apt source lines for a chroot, from the mirrors that this machine itself uses
-sources()
+# Sets MIRROR, SECURITY_MIRROR and APT_OPTIONS for the recipes: the mirrors that this machine itself uses, and what apt in
+# a chroot must know about this machine's proxies
+find_mirrors()
 {
-	local suite=$1 from=$2 host main security
+	local host
 	host=$(_host_codename)
-	main=${SETNSMON_MIRROR:-$(_site "$host")}
-	security=${SETNSMON_SECURITY_MIRROR:-$(_site "$host-security")}
-	[[ $main ]] || die "found no Debian mirror in this machine's apt configuration" \
+	MIRROR=${SETNSMON_MIRROR:-$(_site "$host")}
+	# shellcheck disable=SC2034  # read by the recipes
+	SECURITY_MIRROR=${SETNSMON_SECURITY_MIRROR:-$(_site "$host-security")}
+	[[ $MIRROR ]] || die "this machine's apt configuration names no Debian mirror" \
 		"name one: SETNSMON_MIRROR=http://.../debian SETNSMON_SECURITY_MIRROR=http://.../debian-security"
-	printf 'deb %s %s main\n' "$main" "$suite"
-	if [[ $suite != sid ]]; then
-		printf 'deb %s %s-updates main\n' "$main" "$suite"
-		[[ $security ]] && printf 'deb %s %s-security main\n' "$security" "$suite"
-	fi
-	[[ $from == - ]] || printf 'deb %s %s main\n' "$main" "$from"
-}
-
-# What apt in a chroot must know of the way out of this machine
-host_apt_options()
-{
-	apt-config dump --format '%F "%v";%n' 2>/dev/null |
-		grep -E '^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date) ' || :
+	# shellcheck disable=SC2034  # read by the recipes
+	APT_OPTIONS=$(apt-config dump --format '%F "%v";%n' 2>/dev/null |
+		grep -E '^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date) ' || :)
 }
