@@ -34,8 +34,8 @@ help:
 	@echo "  make check-deb         the Debian packages"
 	@echo "  make check-build       with gcc and clang: no warning"
 	@echo "  make check-host        installing, as README says, in machines that run systemd"
-	@echo "  make check-style       formatting, static checks, and whether things that repeat agree"
-	@echo "  make check-storm       storms of calls on four processors"
+	@echo "  make check-lint       formatting, static checks, and whether things that repeat agree"
+	@echo "  make check-stress       storms of calls on four processors"
 	@echo "  make check-model       the ring's protocol, searched exhaustively"
 	@echo "  make check-fuzz        the reader, fuzzed"
 	@echo "  make check-long        hours of storms, floods, faults and fuzzing, also on debug kernels and PREEMPT_RT"
@@ -74,7 +74,7 @@ deb:
 check:
 	tests/run
 
-check-unit check-functional check-style check-build check-dkms check-deb check-host check-storm check-model \
+check-unit check-functional check-lint check-build check-dkms check-deb check-host check-stress check-model \
 check-fuzz check-long check-bench: check-%:
 	tests/run $*
 
@@ -103,10 +103,11 @@ clean:
 	$(MAKE) -C tools clean
 	test ! -e tests/unit/Makefile || $(MAKE) -C tests/unit clean
 	test ! -e tests/functional/Makefile || $(MAKE) -C tests/functional clean
+	test ! -e tests/stress/Makefile || $(MAKE) -C tests/stress clean
 	test ! -e tests/kunit/Makefile || $(MAKE) -C tests/kunit clean
 	test ! -e tests/demo/Makefile || $(MAKE) -C tests/demo clean
 	test ! -e tests/bench/Makefile || $(MAKE) -C tests/bench clean
 
-.PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-style check-build \
-	check-dkms check-deb check-host check-storm check-model check-fuzz check-long check-bench bench bench-readme \
+.PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-lint check-build \
+	check-dkms check-deb check-host check-stress check-model check-fuzz check-long check-bench bench bench-readme \
 	matrix demo vm-shell clean

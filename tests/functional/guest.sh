@@ -5,9 +5,9 @@
 #
 #	guest.sh		all tests
 #	guest.sh parallel	those for a guest whose processors run at the same time (vm run -p)
-#	guest.sh turns		those for one whose processors take turns
-#	guest.sh storm		those for one with four processors that run at the same time
-#	guest.sh upheaval	those for one with four processors that take turns
+#	guest.sh serial		those for one whose processors take serial
+#	guest.sh stress		those for one with four processors that run at the same time
+#	guest.sh stress-serial	those for one with four processors that take serial
 #	guest.sh NAME...	those whose name holds a NAME
 #
 # A guest that runs in parallel shows races, but QEMU 7.2 may crash it when probes
@@ -18,38 +18,39 @@
 # must not have complained in between, and the module must be gone.
 
 cd "$(dirname "$0")" || exit 2
+export PYTHONPATH=$PWD/../lib:$PWD/lib:$PWD/../stress/lib
 
 # name, seconds it may take, the guest it is for
 tests=(
-	load 120 turns
-	unknown 120 turns
-	faults "${SETNSMON_FAULTS_LIMIT:-300}" turns
-	strace_oracle 120 turns
-	fields 120 turns
-	nsids 60 turns
-	targets 90 turns
-	outcomes 90 turns
-	owners 120 turns
-	creds 60 turns
-	strings 60 turns
-	clocks 90 turns
-	blindspot 120 turns
-	reader 120 turns
-	selftest 60 turns
-	access 240 turns
-	crossing 120 turns
-	flood "${SETNSMON_FLOOD_LIMIT:-300}" turns
-	reload 400 turns
+	load 120 serial
+	unknown_kernel 120 serial
+	faults "${SETNSMON_FAULTS_LIMIT:-300}" serial
+	strace_oracle 120 serial
+	fields 120 serial
+	nsids 60 serial
+	targets 90 serial
+	outcomes 90 serial
+	owners 120 serial
+	creds 60 serial
+	strings 60 serial
+	clocks 90 serial
+	untracked 120 serial
+	reader 120 serial
+	selftest 60 serial
+	access 240 serial
+	protected 120 serial
+	flood "${SETNSMON_FLOOD_LIMIT:-300}" serial
+	reload 400 serial
 	device 180 parallel
 	badinput 180 parallel
 	sharing 180 parallel
-	fuzz "$((180 + ${SETNSMON_FUZZ_SECONDS:-20}))" parallel
+	device_fuzz "$((180 + ${SETNSMON_FUZZ_SECONDS:-20}))" parallel
 	calls 120 parallel
 	pidfds 120 parallel
 	races 300 parallel
-	storms "$((300 + 4 * ${SETNSMON_STORM_SECONDS:-20}))" storm
-	offline "$((300 + 4 * ${SETNSMON_OFFLINES:-60}))" upheaval
-	upheaval "$((600 + 4 * ${SETNSMON_STORM_SECONDS:-18}))" upheaval
+	accounting "$((300 + 4 * ${SETNSMON_STORM_SECONDS:-20}))" stress
+	offline "$((300 + 4 * ${SETNSMON_OFFLINES:-60}))" stress-serial
+	churn "$((600 + 4 * ${SETNSMON_STORM_SECONDS:-18}))" stress-serial
 )
 
 total=0
@@ -135,13 +136,20 @@ if grep -q '^setnsmon ' /proc/modules; then
 	rmmod setnsmon || { echo "Bail out! setnsmon is loaded and in use"; exit 2; }
 fi
 
+script() { # NAME: its file
+	local file
+	for file in "cases/$1.py" "../stress/cases/$1.py"; do
+		[ ! -e "$file" ] || echo "$file"
+	done
+}
+
 wanted() { # NAME GUEST [FILTER]...
 	local name=$1 guest=$2 filter
 	shift 2
 	[ $# != 0 ] || return 0
 	for filter; do
 		case $filter in
-		parallel | turns | storm | upheaval) [ "$filter" != "$guest" ] || return 0 ;;
+		parallel | serial | stress | stress-serial) [ "$filter" != "$guest" ] || return 0 ;;
 		*) [[ $name != *"$filter"* ]] || return 0 ;;
 		esac
 	done
@@ -154,7 +162,7 @@ for ((i = 0; i < ${#tests[@]}; i += 3)); do
 	mark "begin $name"
 	started=$SECONDS
 	merge "$name" < <(
-		timeout -k 5 $((tests[i + 1] * ${SETNSMON_PATIENCE:-1})) python3 -B "./$name.py" </dev/null 2>&1
+		timeout -k 5 $((tests[i + 1] * ${SETNSMON_PATIENCE:-1})) python3 -B "$(script "$name")" </dev/null 2>&1
 		printf '\nexit status %s\n' $?
 	)
 	check_gone "$name"

@@ -125,7 +125,7 @@ _check_vermagic()
 
 cmd_build()
 {
-	local kernel=$DEFAULT_KERNEL opt part parts=(module tools functional demo)
+	local kernel=$DEFAULT_KERNEL opt part parts=(module tools lib functional stress demo)
 	while getopts :k: opt; do
 		case $opt in
 		k) kernel=$OPTARG ;;

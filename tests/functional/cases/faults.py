@@ -1,0 +1,450 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whatever fails while the module is loaded, loading fails with that error and its reason
+in the kernel log, nothing is left of it, and the next load works. Each allocation is made to
+fail in turn: those of loading, and those of the device's system calls, which must lose
+nothing. The oracles are the kernel's own lists, and the errors that were asked for."""
+
+import collections
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+import select
+import struct
+import tempfile
+import time
+
+from actors import act
+from guest import (DEVICE, MODULE, MODULES, altered, counter, counters, loaded, module, must, put,
+                   run, unload)
+from leftovers import leftovers
+from records import held, open_binary, read_all, records_in
+from tap import Skip, case, run_cases
+
+IOC_INFO, IOC_COUNTERS = 0x8010df00, 0x8030df02
+SMALL = "ring_records=16 maxactive=2"       # as few allocations as there can be
+DEBUGFS = "/sys/kernel/debug"
+EACH = os.environ.get("SETNSMON_FAULTS") == "each"
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+# ---- loading ----
+
+class Image:
+    """An open module; load() is one system call and says the error, "" if there was none."""
+
+    def __init__(self, path=MODULE, parameters=""):
+        self.fd = os.open(path, os.O_RDONLY)
+        self.parameters = ctypes.create_string_buffer(parameters.encode())
+
+    def load(self):
+        if libc.syscall(FINIT_MODULE, self.fd, self.parameters, 0) == 0:
+            return ""
+        return errno.errorcode[ctypes.get_errno()]
+
+
+def lines_of(path):
+    with open(path) as file:
+        return file.read().splitlines()
+
+
+def ftraced():
+    return sorted(line.split()[0] for line in lines_of("/sys/kernel/tracing/enabled_functions"))
+
+
+def orphans():
+    """Areas of memory whose owner's name is not known any more: it was a module."""
+    return [line for line in lines_of("/proc/vmallocinfo") if line.split()[2].startswith("0x")]
+
+
+class Log:
+    """What the module says from now on."""
+
+    def __init__(self):
+        self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self.fd, 0, os.SEEK_END)
+
+    def new(self):
+        lines = []
+        while True:
+            try:
+                lines.append(os.read(self.fd, 8192).decode(errors="replace"))
+            except BlockingIOError:
+                return "".join(line for line in lines if "setnsmon: " in line)
+
+
+class Quiet:
+    """What the kernel has when the module is not there."""
+
+    def __init__(self):
+        self.state = self.look()
+
+    @staticmethod
+    def look():
+        return {"traces": leftovers(symbols=False), "functions under ftrace": ftraced(), "orphans": orphans()}
+
+    def check(self, check, when):
+        for what, now in self.look().items():
+            check.eq(now, self.state[what], f"{when}: {what}")
+        return check(not loaded(), f"{when}: it is loaded")
+
+
+def works(check, when):
+    with module():
+        act("open", "/proc/self/ns/uts", "calls", 3, 0, "int80", 0)
+        check.eq(counters(), {"entered": 4, "recorded": 4, "missed": 0, "ret_unknown": 0,
+                              "readers": 0}, f"{when}: a load, and four calls")
+
+
+def refused_load(check, image, errors, *words):
+    """Loading it fails with one of these, says so, and leaves nothing."""
+    quiet, log = Quiet(), Log()
+    error, said = image.load(), log.new()
+    check(error in errors, f"error: {error}, not {errors}")
+    for word in words:
+        check(word in said, f"the log does not say {word!r}: {said!r}")
+    quiet.check(check, "after it failed")
+    unload()
+
+
+def fails(check, image, error, *words):
+    """The same, and then all is well."""
+    refused_load(check, image, [error], *words)
+    works(check, "next")
+
+
+def symbol(name, size):
+    return name.encode().ljust(size, b"\0")
+
+
+def refused_function():
+    """A function that the kernel lets nobody probe, with a name that fits."""
+    names = collections.Counter(line.split()[2] for line in lines_of("/proc/kallsyms"))
+    for line in lines_of(f"{DEBUGFS}/kprobes/blacklist"):
+        name = line.split("\t")[1]
+        if len(name) <= len("__x64_sys_setns") and names[name] == 1:
+            return name
+    raise Skip("this kernel refuses no probe")
+
+
+ENTRIES = ["__x64_sys_setns", "__ia32_sys_setns"]
+
+
+def other_entry(check, entry, name, error, *words):
+    size = len(entry) + 1
+    with tempfile.TemporaryDirectory() as directory:
+        path = altered(directory, (symbol(entry, size), symbol(name, size)))
+        fails(check, Image(path), error, *words)
+
+
+@case("an entry function that is not there: ENOENT")
+def missing(check):
+    for entry in ENTRIES:
+        name = entry[:-1] + "z"
+        other_entry(check, entry, name, "ENOENT", f"cannot probe {name}", "no such symbol")
+
+
+@case("an entry function that may not be probed: EINVAL; the first is disarmed when it is the second")
+def refused(check):
+    name = refused_function()
+    for entry in ENTRIES:
+        other_entry(check, entry, name, "EINVAL", f"cannot probe {name} (error -22)")
+
+
+def addresses(check, *names):
+    """Where these functions of the module lie when it is loaded."""
+    with module():
+        found = {words[2]: words[0] for words in map(str.split, lines_of("/proc/kallsyms"))
+                 if words[3:] == ["[setnsmon]"]}
+    return [found[name] for name in names]
+
+
+@case("where the proof's first function lies once stood a WARN(): the second serves; both: EINVAL")
+def stale_bug(check):
+    must("insmod", f"{MODULES}/stale_bug.ko")
+    try:
+        targets = addresses(check, "first_target", "second_target")
+        # A probe sits at the function's first instruction, or behind its ENDBR (CONFIG_X86_KERNEL_IBT)
+        first, both = (",".join(f"{int(target, 16) + offset:#x}" for target in some
+                                for offset in (0, 4)) for some in (targets[:1], targets))
+        parameter = "/sys/module/stale_bug/parameters/stood"
+        put(parameter, first)
+        works(check, "the second")
+        check.eq(addresses(check, "first_target"), targets[:1], "where it is loaded")
+        put(parameter, both)
+        refused_load(check, Image(), ["EINVAL"], "kprobes cannot be used here (error -22)")
+    finally:
+        unload()
+        must("rmmod", "stale_bug")
+    works(check, "next")
+
+
+@case("another device has the name: EEXIST, or EBUSY")
+def name_taken(check):
+    must("insmod", f"{MODULES}/squatter.ko")
+    try:
+        check(os.path.lexists(DEVICE), "nobody has taken the name")
+        refused_load(check, Image(), ["EEXIST", "EBUSY"],
+                     "cannot make /dev/setnsmon (error -17)")
+    finally:
+        unload()
+        must("rmmod", "squatter")
+    check.eq(leftovers(), [], "traces")
+    works(check, "next")
+
+
+@case("rings that no memory holds: ENOMEM")
+def too_large(check):
+    fails(check, Image(parameters="ring_records=1048576"), "ENOMEM", "no memory for",
+          "smaller ring_records=")
+
+
+@case("parameters that cannot be: EINVAL")
+def parameters(check):
+    fails(check, Image(parameters="ring_records=17"), "EINVAL", "ring_records=17")
+    fails(check, Image(parameters="maxactive=65537"), "EINVAL", "maxactive=65537")
+
+
+# ---- allocations ----
+
+# System calls, as x86-64 numbers them
+OPENAT, READV, IOCTL, POLL, FINIT_MODULE, NONE = 257, 19, 16, 7, 313, -1
+
+
+class Faults:
+    """Makes allocations of this thread fail; see modules/nth_fault.c. Its files are open all
+    the while: no system call is made in vain."""
+
+    def __enter__(self):
+        done = run("insmod", f"{MODULES}/nth_fault.ko")
+        if "Unknown symbol" in done.stderr:
+            raise Skip("this kernel's allocations cannot be made to fail")
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        parameters = "/sys/module/nth_fault/parameters"
+        self.fail = os.open(f"{parameters}/fail", os.O_WRONLY)
+        self.site = os.open(f"{parameters}/site", os.O_RDONLY)
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fail)
+        os.close(self.site)
+        must("rmmod", "nth_fault")
+
+    def sweep(self, syscall, action, prepare=lambda: None, step=lambda _: 1):
+        """Does action(prepare()) again and again, with the first, the second, ... allocation
+        of that system call failing, until it has no such one. Yields each time the number,
+        what it returned and where the allocation was, inside out; the last time None. How
+        far to go on is asked of step(), which is told that place."""
+        number = 1
+        while True:
+            prepared = prepare()
+            os.pwrite(self.fail, b"%d %d" % (syscall, number), 0)
+            result = action(prepared)
+            site = os.pread(self.site, 4096, 0).decode().strip()
+            os.pwrite(self.fail, b"%d 0" % NONE, 0)
+            yield number, result, site.split(" < ") if site else None
+            if not site:
+                return
+            number += step(site.split(" < "))
+
+
+def plain(symbol):
+    """A function's name, without what the compiler made of it."""
+    return symbol.split(".")[0]
+
+
+def asked_by(site):
+    """What the module called when it failed, or None if it did not come from the module."""
+    for inner, outer in zip(site, site[1:]):
+        if outer.endswith("[setnsmon]"):
+            inner = plain(inner)
+            return "__vmalloc_node" if inner == "vzalloc_node" else inner
+    return None
+
+
+def not_ours(site):
+    """The kernel loads a module all the same if it has no memory to list its functions for
+    ftrace. So the guard must refuse."""
+    return "ftrace_process_locs" in map(plain, site)
+
+
+# What the module asks for in vain, and what it says then
+REASONS = {
+    "ftrace_set_filter_ip": "ftrace",
+    "register_ftrace_function": "ftrace",
+    "__alloc_percpu": "prob",
+    "register_kprobe": "prob",
+    "register_kretprobe": "prob",
+    "filp_open": "cannot open /proc/self/ns/",
+    "__vmalloc_node": "no memory for",     # by vzalloc_node(), which may end in it
+    "kthread_create_on_node": "no thread to wake readers",
+    "misc_register": "cannot make /dev/setnsmon",
+}
+
+
+class Stride:
+    """In the short form not every allocation, where many in a row are of one kind."""
+
+    def __init__(self):
+        self.call, self.step = "", 1
+
+    def __call__(self, site):
+        call = asked_by(site)
+        self.step = min(2 * self.step, 8) if call == self.call else 1
+        self.call = call
+        return self.step
+
+
+@contextlib.contextmanager
+def no_leak(check):
+    """kmemleak finds nothing that was lost meanwhile. It takes for lost only what is five
+    seconds old."""
+    path = f"{DEBUGFS}/kmemleak"
+    if not os.path.exists(path):
+        yield
+        return
+    put(path, "scan")
+    put(path, "clear")
+    yield
+    time.sleep(6)
+    put(path, "scan")
+    put(path, "scan")
+    with open(path) as report:
+        leaks = report.read()
+    check(not leaks, f"leaked: {leaks}")
+
+
+@case("loading, with each allocation failing in turn: an error and its reason, and nothing is left")
+def each_of_loading(check):
+    asked = collections.Counter()
+    errors = collections.Counter()
+    image = Image(parameters=SMALL)
+    works(check, "before")
+    with Faults() as faults, no_leak(check):
+        quiet, log = Quiet(), Log()
+        for number, error, site in faults.sweep(FINIT_MODULE, lambda _: image.load(),
+                                                step=(lambda _: 1) if EACH else Stride()):
+            said = log.new()
+            if not error:
+                check(loaded(), f"{number}: not loaded")
+                unload()
+            good = quiet.check(check, f"{number}: {site}")
+            if site is None:
+                check.eq(error, "", "the last one")
+                break
+            errors[error] += 1
+            call = asked_by(site)
+            asked[call] += 1
+            if call and error:
+                good &= check(REASONS.get(call, "?") in said, f"{number}: {call}: {said!r}")
+            good &= check(error in ("", "ENOMEM") or (error == "EINVAL" and not_ours(site)),
+                          f"{number}: {error}: {site}: {said!r}")
+            if call and asked[call] == 1:
+                works(check, f"after {number}")
+            if not good and len(check.notes) > 20:
+                break
+    # A thread takes one allocation, and which number it has differs a little from load to load: it may be passed over.
+    for call in REASONS.keys() - {"kthread_create_on_node"} if EACH else ():
+        check(asked[call], f"no allocation of {call}() has failed")
+    works(check, "afterwards")
+    print(f"# {sum(asked.values())} of {number - 1} allocations of loading failed in turn,"
+          f" {asked.pop(None, 0)} of them the kernel's own; the others: {dict(asked)};"
+          f" {errors.pop('', 0)} did not matter; errors: {dict(errors)}")
+
+
+def error_of(function, *arguments):
+    """What it returned, and the error's name."""
+    try:
+        return function(*arguments), ""
+    except OSError as problem:
+        return None, errno.errorcode[problem.errno]
+
+
+@case("opening the device, with each allocation failing in turn: ENOMEM, and nobody reads")
+def each_of_opening(check):
+    tried = 0
+    with Faults() as faults, module(ring_records=16):
+        for number, (device, error), site in faults.sweep(
+                OPENAT, lambda _: error_of(os.open, DEVICE, os.O_RDONLY | os.O_NONBLOCK)):
+            if device is not None:
+                check.eq(counter("readers"), 1, f"{number}: readers")
+                os.close(device)
+            check(error in ("", "ENOMEM"), f"{number}: {error}: {site}")
+            check.eq(counter("readers"), 0, f"{number}: readers")
+            tried += site is not None
+        check.eq(error, "", "the last one")
+    check(tried >= 3, f"only {tried} allocations")
+    print(f"# {tried} allocations of open(2) failed")
+
+
+def untouched(size):
+    """Memory that is not there until it is written to: that takes allocations."""
+    return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def places(data):
+    return [(record.cpu, record.seq) for record in records_in(data)]
+
+
+def read_into(pair):
+    device, buffer = pair
+    return *pair, *error_of(os.readv, device, [buffer])
+
+
+@case("reading, with each allocation failing in turn: what was not delivered comes with the next")
+def each_of_reading(check):
+    tried = 0
+    with Faults() as faults, module(ring_records=1024):
+        act("open", "/proc/self/ns/uts", "calls", 400, 0)
+        everything = [(record.cpu, record.seq) for record in held()]
+        check.eq(len(everything), 400, "records")
+        for number, (device, buffer, length, error), site in faults.sweep(
+                READV, read_into, lambda: (open_binary(), untouched(1 << 20))):
+            data = buffer[:length or 0]
+            check(error in ("", "EFAULT", "EAGAIN"), f"{number}: {error}: {site}")
+            check.eq(places(data + read_all(device)), everything, f"{number}: records")
+            os.close(device)
+            tried += site is not None
+    check(tried >= 10, f"only {tried} allocations")
+    print(f"# {tried} allocations of read(2) failed")
+
+
+def ioctl_into(request):
+    def action(pair):
+        device, buffer = pair
+        pointer = (ctypes.c_char * len(buffer)).from_buffer(buffer)
+        done = libc.ioctl(device, ctypes.c_ulong(request), pointer)
+        return *pair, done, errno.errorcode[ctypes.get_errno()] if done else ""
+    return action
+
+
+@case("ioctl and poll, with each allocation failing in turn: an error, or the same answer")
+def each_of_asking(check):
+    tried = 0
+    with Faults() as faults, module(ring_records=16):
+        act("open", "/proc/self/ns/uts", "calls", 3, 0)
+        for request, answer in ((IOC_INFO, struct.pack("4I", 1, 360, os.cpu_count(), 16)),
+                                (IOC_COUNTERS, struct.pack("6Q", 3, 3, 0, 0, 1, 0))):
+            for number, (device, buffer, done, error), site in faults.sweep(
+                    IOCTL, ioctl_into(request), lambda: (open_binary(), untouched(4096))):
+                check((done == 0 and buffer[:len(answer)] == answer) or (site and error == "EFAULT"),
+                      f"{request:#x}, {number}: {done} {error} {site}: {buffer[:len(answer)]!r}")
+                os.close(device)
+                tried += site is not None
+        device = open_binary()
+        poll = select.poll()
+        poll.register(device, select.POLLIN)
+        for number, (found, error), site in faults.sweep(POLL, lambda _: error_of(poll.poll, 0)):
+            check((site and error == "ENOMEM") or found == [(device, select.POLLIN)],
+                  f"{number}: {error} {found} {site}")
+            tried += site is not None
+        check.eq(len(held()), 3, "records")
+        os.close(device)
+    check(tried >= 2, f"only {tried} allocations")
+    print(f"# {tried} allocations of ioctl(2) and poll(2) failed")
+
+
+run_cases(unload)

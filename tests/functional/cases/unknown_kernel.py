@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""A kernel that the module does not know: loading fails and says what is wrong, or,
+where that can be told only later, nothing is guessed. Such kernels are hard to come by,
+so it is the module that is told wrong things: in a copy of setnsmon.ko, what it looks
+for in the kernel is replaced by something of the same length that is not there. The
+oracle is what was replaced."""
+
+import contextlib
+import os
+import subprocess
+import tempfile
+
+from actors import act
+from guest import READER, altered, kernel_log, loaded, must, run, unload
+from records import read_json
+from tap import case, run_cases
+
+NSFS_MAGIC = 0x6e736673
+PIDFS_MAGIC = 0x50494446
+
+
+def number(value):
+    return value.to_bytes(4, "little")
+
+
+def refused(check, old, new, *words):
+    """Loading it fails; the kernel log says these words."""
+    before = len(kernel_log())
+    with tempfile.TemporaryDirectory() as directory:
+        done = run("insmod", altered(directory, (old, new)))
+    log = "\n".join(line for line in kernel_log()[before:] if "setnsmon: " in line)
+    check(done.returncode != 0 and not loaded(), "it was loaded")
+    for word in words:
+        check(word in log, f"the log does not say {word!r}: {log!r}")
+    unload()
+
+
+@contextlib.contextmanager
+def stranger():
+    """A process in a network namespace of its own, whose number has as many digits as "self"."""
+    while True:
+        process = subprocess.Popen(["unshare", "--net", "sleep", "60"])
+        try:
+            if process.pid >= 1000:
+                while os.stat(f"/proc/{process.pid}/ns/net").st_ino == os.stat(
+                        "/proc/self/ns/net").st_ino:
+                    pass
+                yield process.pid
+                return
+        finally:
+            process.kill()
+            process.wait()
+
+
+@case("an entry function that the kernel has not, 64 bit: its name is told")
+def no_entry(check):
+    refused(check, b"__x64_sys_setns\0", b"__x64_sys_setnz\0", "cannot probe __x64_sys_setnz",
+            "this kernel has no such symbol")
+
+
+@case("an entry function that the kernel has not, 32 bit: its name is told")
+def no_compat_entry(check):
+    refused(check, b"__ia32_sys_setns\0", b"__ia32_sys_setnz\0",
+            "cannot probe __ia32_sys_setnz", "this kernel has no such symbol")
+
+
+@case("namespace files that are not those of nsfs: the first is told")
+def no_nsfs(check):
+    refused(check, (0x6e736673).to_bytes(4, "little"), (0x6e736674).to_bytes(4, "little"),
+            "/proc/self/ns/mnt is not a namespace")
+
+
+@case("a link that is another namespace than the kernel says: both are told")
+def wrong_link(check):
+    with stranger() as pid:
+        path = f"/proc/{pid}/ns/net"
+        refused(check, b"/proc/self/ns/net\0", path.encode() + b"\0",
+                f"{path} is {os.stat(path).st_ino}, but the kernel's structures gave "
+                f"{os.stat('/proc/self/ns/net').st_ino}", "records would be wrong")
+
+
+@case("a link that is of another type than the kernel says")
+def wrong_type(check):
+    refused(check, b"/proc/self/ns/uts\0", b"/proc/self/ns/net\0", "/proc/self/ns/net is ",
+            "records would be wrong")
+
+
+@case("without /proc/self/ns/mnt: that is told")
+def no_proc(check):
+    refused(check, b"/proc/self/ns/mnt\0", b"/proc/self/nz/mnt\0",
+            "cannot open /proc/self/nz/mnt", "is /proc mounted?")
+
+
+@case("a kind of namespace that the kernel has not is no reason to refuse")
+def no_kind(check):
+    with tempfile.TemporaryDirectory() as directory:
+        must("insmod", altered(directory, (b"/proc/self/ns/time\0", b"/proc/self/ns/tome\0")))
+    act("open", "/proc/self/ns/uts", "call", "0")
+    check.eq([record["target"]["type"] for record in read_json()], ["uts"], "record")
+    unload()
+
+
+@case("pidfds that it does not know: they are no target, and selftest says so")
+def other_pidfds(check):
+    with tempfile.TemporaryDirectory() as directory:
+        must("insmod", altered(directory, (number(PIDFS_MAGIC), number(PIDFS_MAGIC + 1)),
+                               (b"[pidfd]\0", b"[pidfx]\0")))
+    act("pidfd", "0", "call", str(0x04000000))
+    record, = read_json()
+    check.eq((record["fd_kind"], record["target"], record["target_pid"]), ("other", None, None),
+             "record")
+    done = run(READER, "selftest")
+    check.eq((done.returncode, done.stdout), (1, ""), "selftest")
+    check("without the process that its pidfd named" in done.stderr, done.stderr)
+    unload()
+
+
+run_cases(unload)

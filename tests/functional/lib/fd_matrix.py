@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Many calls at once, for calls.py, targets.py, outcomes.py and owners.py.
+
+fd_matrix.c makes the calls and writes down what each caller saw of itself; what the
+file descriptor is, is asked here, of /proc and of the NS_GET_* ioctls, before the
+calls. Both together make the object that the record must be. All scenes of a test
+run with one load of the module; then all records are read and compared."""
+
+import errno
+import os
+
+from guest import PROGS, must
+from namespaces import LINKS, UserNs, kind_names
+from oracle import FLAGS, INITIAL, check_record, differences, relate, target_of
+from scenes import play
+from tap import Skip, add_case, run_cases
+
+CALLS = PROGS + "/fd_matrix"
+CALLS32 = PROGS + "/fd_matrix32"
+HOST = UserNs.of_path("/proc/self/ns/user")
+NOBODY = ("none", None, None, set())
+OTHER = ("other", None, None, set())
+
+ABI = {"libc": "x86_64", "syscall": "x86_64", "dirty": "x86_64", "dirtier": "x86_64",
+       "int80": "i386", "int80-dirty": "i386", "far": "i386", "vsyscall": "i386", "x32": "x32",
+       "x32-dirty": "x32", "x32-dirtier": "x32"}
+
+
+class Target:
+    """A file descriptor of this process, and what a record must say of it to caller:
+    .facts is (fd_kind, target, target_pid, flags)."""
+
+    def __init__(self, name, fd, facts=None):
+        self.name = name
+        self.fd = fd
+        self.facts = facts
+
+    def as_seen_by(self, caller):
+        return self.facts or target_of(os.getpid(), self.fd, caller)
+
+
+class Fds:
+    """File descriptors that are closed at the end."""
+
+    def __init__(self):
+        self.open = []
+
+    def add(self, fd):
+        self.open.append(fd)
+        return fd
+
+    def path(self, path, flags=os.O_RDONLY):
+        return self.add(os.open(path, flags))
+
+    def pidfd(self, pid):
+        return self.add(os.pidfd_open(pid))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for fd in self.open:
+            os.close(fd)
+
+
+class Try:
+    """One call that is to be made: the way, a Target, the type, and what is said to come
+    of it: a set of results, or None when only the caller's word counts."""
+
+    def __init__(self, target, nstype=0, rets=None, way="libc", fd=None):
+        self.target = target
+        self.nstype = nstype
+        self.rets = {rets} if isinstance(rets, int) else rets
+        self.way = way
+        self.fd = target.fd if fd is None else fd
+
+
+class Seen:
+    """A call that was made: .expected, a part of the record, and .wrong, what is not as the
+    test meant it to be."""
+
+    def __init__(self, expected, wrong=()):
+        self.expected = expected
+        self.wrong = list(wrong)
+
+
+def in_32_bits(number):
+    """As the kernel understands an int."""
+    number &= 0xffffffff
+    return number - (1 << 32) if number >> 31 else number
+
+
+LINE = ["index", "tgid", "tid", "ppid", "ns_pid", "ns_tid", "fd", "ret", "caps", "caps_after"]
+
+
+def parse(line):
+    """A line of fd_matrix.c as a dict."""
+    word, *numbers = line.split()
+    if word != "call" or len(numbers) != len(LINE) + 20:
+        raise ValueError(f"not a call: {line!r}")
+    numbers = [int(number) for number in numbers]
+    said = dict(zip(LINE, numbers))
+    said["before"] = dict(zip(LINKS, numbers[len(LINE):]))
+    said["after"] = dict(zip(LINKS, numbers[len(LINE) + 10:]))
+    return said
+
+
+def expectation(said, nstype, facts, caller, abi, comm):
+    """The record of a call, from what the caller said and what fd is."""
+    fd_kind, target, target_pid, flags = facts
+    flags = set(flags)
+    ret = said["ret"]
+    joined = []
+    if ret == 0:
+        joined = [target["type"]] if fd_kind == "nsfs" else kind_names(nstype)
+        if any(said["before"][k] != INITIAL[k] and said["after"][k] == INITIAL[k]
+               for k in LINKS):
+            flags.add("to-init")
+    elif -ret in (errno.EPERM, errno.EACCES):
+        flags.add("denied")
+    if said["caps_after"] & ~said["caps"]:
+        flags.add("caps-gained")
+    if abi == "i386":
+        flags.add("kernel-compat")
+    return {
+        "v": 1, "event": "setns", "abi": abi, "pid": said["tgid"], "tid": said["tid"],
+        "ppid": said["ppid"], "ns_pid": said["ns_pid"], "ns_tid": said["ns_tid"], "comm": comm,
+        "cap_effective": f"{said['caps']:016x}",
+        "cap_effective_after": f"{said['caps_after']:016x}",
+        "fd": said["fd"], "fd_kind": fd_kind, "nstype": nstype & 0xffffffff,
+        "nstype_names": kind_names(nstype), "target": target, "target_pid": target_pid,
+        "caller_userns": caller.as_caller(), "before": said["before"], "after": said["after"],
+        "joined": joined, "ret": ret, "errno": errno.errorcode[-ret] if ret < 0 else None,
+        "flags": [flag for flag in FLAGS if flag in flags],
+    }
+
+
+def what_is_wrong(each, said, expected, caller):
+    """The promises of setns(2) itself, and whether the scene is what it claims to be."""
+    ret = said["ret"]
+    name = f"{each.target.name}, type {each.nstype:#x}"
+    if each.rets is not None and ret not in each.rets:
+        yield f"{name}: the scene got {ret}, meant {sorted(each.rets)}"
+    if ret and said["before"] != said["after"]:
+        yield f"{name}: a failed call moved its caller, says the caller"
+    if said["before"]["user"] != caller.inum:
+        yield f"{name}: the caller is in {said['before']['user']}, not in {caller.inum}"
+    if expected["fd"] != in_32_bits(each.fd):
+        yield f"{name}: fd is {expected['fd']}"
+
+
+def attempt(tries, *preparations, caller=HOST, program=CALLS, fds=()):
+    """Has all of them made, each by a child; what was seen. preparations: words for fd_matrix.c;
+    fds: what these need; caller: the user namespace in which they end."""
+    tries = list(tries)
+    told = [each.target.as_seen_by(caller) for each in tries]
+    words = [program, *preparations, "--"]
+    for each in tries:
+        words += [each.way, each.fd, each.nstype]
+    inherited = {fd for fd in {each.fd for each in tries} | set(fds) if is_open(fd)}
+    done = must(*words, pass_fds=sorted(inherited))
+    return understand(done.stdout, tries, told, caller, program)
+
+
+def understand(text, tries, told, caller, program):
+    lines = [parse(line) for line in text.splitlines()]
+    made = [said["index"] for said in lines if said["index"] >= 0]
+    if made != list(range(len(tries))):
+        raise RuntimeError(f"{len(made)} of {len(tries)} calls were made: {text}")
+    seen = []
+    for said in lines:
+        if said["index"] < 0:
+            seen.append(Seen(prelude(said)))
+            continue
+        each, known = tries[said["index"]], told[said["index"]]
+        abi = "i386" if program == CALLS32 else ABI[each.way]
+        expected = expectation(said, each.nstype, known, caller, abi, os.path.basename(program))
+        seen.append(Seen(expected, what_is_wrong(each, said, expected, caller)))
+    return seen
+
+
+def prelude(said):
+    """A call by which a caller came to where it was to be."""
+    return {"pid": said["tgid"], "tid": said["tid"], "fd": said["fd"], "ret": said["ret"],
+            "before": said["before"], "after": said["after"]}
+
+
+def is_open(fd):
+    try:
+        os.fstat(fd)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+# ---- processes of which /proc cannot tell all ----
+
+def process_facts(pid, caller=HOST, owner=None):
+    """Of a pidfd of a process that has no namespaces any more; owner: None, or a UserNs."""
+    target = {"type": None, "inum": None, "id": None, "owner": None, "relation": None,
+              "links": None}
+    flags = set()
+    if owner is not None:
+        flags = relate(target, owner, caller)
+    return "pidfd", target, pid, flags
+
+
+# ---- scenes: each makes calls, and returns what was seen ----
+
+def compare_one(check, record, seen, where):
+    if isinstance(seen, tuple):         # of fields.scenario()
+        check_record(check, record, *seen)
+        return
+    wanted = dict(seen.expected)
+    got = {key: record.get(key, "missing") for key in wanted}
+    for links in ("before", "after"):
+        # A caller cannot read the link of a pid namespace in which nobody lives yet.
+        for link in [k for k, inum in wanted.get(links, {}).items() if not inum]:
+            wanted[links] = dict(wanted[links], **{link: got[links][link]})
+    for difference in differences(got, wanted):
+        check(False, f"{where}: {difference}")
+    for wrong in seen.wrong:
+        check(False, wrong)
+
+
+def tid_of(seen):
+    return (seen[0] if isinstance(seen, tuple) else seen.expected)["tid"]
+
+
+def run_scenes(ring_records=4096):
+    """Runs them all, then has them compared as cases of TAP; exits."""
+    played = play(ring_records)
+    by_tid = played.by_tid()
+
+    def compare(check, _, seen):
+        check(seen, "nothing was tried")
+        for each in seen:
+            mine = by_tid.get(tid_of(each), [])
+            if check(mine, f"no record of thread {tid_of(each)}"):
+                compare_one(check, mine.pop(0), each, f"thread {tid_of(each)}")
+
+    def nothing_else(check):
+        rest = [record for mine in by_tid.values() for record in mine]
+        if any(problem for _, _, _, problem in played.results if not isinstance(problem, Skip)):
+            return
+        check(not rest, f"records of calls that nobody has made: {rest[:3]}")
+        check.eq(len(played.records), played.observed(), "records")
+        check.eq(played.totals["entered"], len(played.records), "entered")
+        check.eq(played.totals["recorded"], len(played.records), "recorded")
+        check.eq(played.totals["missed"], 0, "missed")
+
+    played.add_cases(compare)
+    add_case("no call is without a record, and no record without a call", nothing_else)
+    run_cases()

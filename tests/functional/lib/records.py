@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Records as the device and the reader give them: text, JSON and binary."""
+
+import collections
+import fcntl
+import json
+import os
+import re
+import struct
+
+from guest import DEVICE, READER, counter, must
+
+
+# ---- reading ----
+
+def read_all(fd, size=1 << 20):
+    """Everything that a non-blocking file holds now."""
+    parts = []
+    while True:
+        try:
+            parts.append(os.read(fd, size))
+        except BlockingIOError:
+            return b"".join(parts)
+
+
+def device_lines():
+    """All lines that the device holds, by a fresh open."""
+    fd = os.open(DEVICE, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return read_all(fd).decode().splitlines()
+    finally:
+        os.close(fd)
+
+
+def read_json(*options, count=None, timeout=60):
+    """What the reader says of what is held: count records, as objects."""
+    if count is None:
+        count = counter("recorded")
+    if not count:
+        return []
+    out = must(READER, "-o", "json", "-n", count, *options, timeout=timeout).stdout
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def parse_line(line):
+    """A line of logfmt as a dict of strings; strict: raises on anything odd."""
+    fields = {}
+    rest = line
+    while rest:
+        match = re.match(r'([a-z_]+(?:\.[a-z_]+)*)='
+                         r'(?:"((?:[^"\\\x00-\x1f\x7f-\uffff]|\\["\\]|\\x[0-9a-f]{2})*)"'
+                         r'|([-A-Za-z0-9_./:@+,]*))(?: (?=[a-z])|$)', rest)
+        if not match or match.group(1) in fields:
+            raise ValueError(f"not logfmt at {rest[:60]!r}")
+        value = match.group(3)
+        if value is None:
+            value = re.sub(r'\\(?:x([0-9a-f]{2})|(.))',
+                           lambda m: chr(int(m.group(1), 16)) if m.group(1) else m.group(2),
+                           match.group(2))
+        fields[match.group(1)] = value
+        rest = rest[match.end():]
+    return fields
+
+
+def flatten(obj, prefix=""):
+    """A JSON object as the text line has it."""
+    flat = {}
+    for key, value in obj.items():
+        path = prefix + key
+        if isinstance(value, dict):
+            flat.update(flatten(value, path + "."))
+        elif value is None:
+            flat[path] = ""
+        elif isinstance(value, list):
+            flat[path] = ",".join(value)
+        else:
+            flat[path] = str(value)
+    return flat
+
+
+# ---- binary records ----
+
+IOC_FORMAT = 0x4004df01
+HAS_RET = 1
+_ENTRY = ("target_id owner_id cap_permitted cap_effective has flags fd nstype target_type "
+          "target_inum target_pid owner_inum owner_level owner_uid caller_userns_inum "
+          "caller_userns_level caller_userns_uid abi fd_kind relation before target_links").split()
+_RETURN = ("duration_ns start_ns cgroup_id cap_effective_after ret joined after tid pid ppid "
+           "ns_pid ns_tid uid gid suid sgid euid egid fsuid fsgid loginuid sessionid comm").split()
+_RECORD = struct.Struct("=HHIQQQ 4Q 2IiI9I BBBx 40s40s 4Q iI 40s 15I4x 16s")
+Record = collections.namedtuple(
+    "Record", ["type", "size", "cpu", "seq", "boot_ns", "real_ns", *_ENTRY, *_RETURN])
+
+
+def open_binary(flags=os.O_NONBLOCK):
+    fd = os.open(DEVICE, os.O_RDONLY | flags)
+    fcntl.ioctl(fd, IOC_FORMAT, struct.pack("I", 1))
+    return fd
+
+
+def records_in(data):
+    """Binary records, as struct setnsmon_record has them; sets of links as bytes."""
+    return [Record(*words) for words in _RECORD.iter_unpack(data)]
+
+
+def held():
+    """All binary records that the device holds, by a fresh open."""
+    fd = open_binary()
+    try:
+        return records_in(read_all(fd))
+    finally:
+        os.close(fd)

@@ -1,0 +1,279 @@
+# shellcheck shell=bash
+# What the steps in tests/packaging/host/guest share: TAP, the blocks of INSTALL.md, and the oracles. Runs in a guest.
+
+# shellcheck disable=SC2034  # used by the file that sources this one
+readonly TREE=/guest/setnsmon NEW=/guest/new
+# What outlives a boot
+readonly STATE=/var/lib/guest
+readonly LOG=/run/host-test.log
+
+count=0
+
+# check NAME COMMAND...: passes if the command does; shows what it said if not
+check()
+{
+	local name=$1 begin=$SECONDS
+	shift
+	count=$((count + 1))
+	if "$@" >"$LOG" 2>&1; then
+		printf 'ok %d - %s\n' "$count" "$name"
+	else
+		printf 'not ok %d - %s\n' "$count" "$name"
+		tail -n 60 "$LOG" | sed 's/^/#   /'
+	fi
+	((SECONDS - begin < 10)) || printf '# (that took %d s)\n' $((SECONDS - begin))
+}
+
+# skip NAME REASON
+skip()
+{
+	count=$((count + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$count" "$1" "$2"
+}
+
+# same EXPECTED FOUND: two texts
+same()
+{
+	diff -u --label expected --label found <(printf '%s\n' "$1") <(printf '%s\n' "$2")
+}
+
+# says PATTERN...: the last check's command, or what stands in the file $SAID, said all of these
+says()
+{
+	local pattern status=0
+	for pattern in "$@"; do
+		grep -qE -e "$pattern" "$SAID" || {
+			printf 'nothing like /%s/ in:\n' "$pattern"
+			status=1
+		}
+	done
+	((status == 0)) || cat "$SAID"
+	return "$status"
+}
+
+# keep COMMAND...: its output also into $SAID
+readonly SAID=/run/host-test.said
+keep()
+{
+	local status=0
+	"$@" >"$SAID" 2>&1 || status=$?
+	cat "$SAID"
+	return "$status"
+}
+
+fails()
+{
+	! "$@"
+}
+
+# --- docs/INSTALL.md --------------------------------------------------------------------------------------------------
+
+# block PATTERN: prints the only block of commands in docs/INSTALL.md that has a line like PATTERN
+block()
+{
+	awk -v pattern="$1" '
+		/^```sh$/ { text = ""; inside = 1; next }
+		/^```$/ { if (inside && text ~ pattern) { found++; result = text }; inside = 0 }
+		inside { text = text $0 "\n" }
+		END { printf "%s", result; exit found != 1 }' "$TREE/docs/INSTALL.md" || {
+		printf 'docs/INSTALL.md has no block, or more than one, with: %s\n' "$1" >&2
+		return 1
+	}
+}
+
+# What prepares the host. It is not for setnsmon alone, and stays.
+readonly PREPARING='^apt(-get)? (-y )?(update|install)( [^/]*)?$'
+
+# prepare PATTERN: types the lines of that block that prepare the host
+prepare()
+{
+	local text
+	text=$(block "$1") && type_lines "$(grep -E "$PREPARING" <<<"$text")"
+}
+
+# follow PATTERN: types the other lines of that block
+follow()
+{
+	local text
+	text=$(block "$1") && type_lines "$(grep -vE "$PREPARING" <<<"$text")"
+}
+
+# type_lines TEXT: as a person would, in the tree, one after the other; what fails ends it
+type_lines()
+{
+	local line status
+	cd "$TREE" || return
+	while IFS= read -r line; do
+		printf '$ %s\n' "$line"
+		# The packages were made where the tests run: that takes a chroot, and a network to fill it from
+		[[ $line != 'make deb' ]] || continue
+		status=0
+		eval "$line" </dev/null || status=$?
+		if ((status)); then
+			printf 'that ended with status %d\n' "$status"
+			return 1
+		fi
+	done <<<"$1"
+}
+
+# --- what there is on the host ----------------------------------------------------------------------------------------
+
+# Where no trace of setnsmon is looked for:
+#   /guest /harness /out /srv, STATE   the tests' own
+#   /tmp, /var/tmp, /var/log           what nobody relies on, and logs
+#   /var/cache, /var/lib/apt           apt's and other caches, its lists and what it knows of packages
+#   /var/lib/dpkg                      dpkg's data base, in which `no_package` looks
+#   /var/lib/systemd                   random seed, times at which timers ran, what packages have enabled
+#   /var/lib/dkms/mok.*                DKMS's own signing key, which it makes with its first module, for all
+#   /etc/*-, /etc/.pwd.lock            what programs that change users and groups leave as a backup
+readonly APART=(/guest /harness /out /srv "$STATE" /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg
+	/var/lib/systemd '/var/lib/dkms/mok.*' '/etc/*-' /etc/.pwd.lock)
+
+# find_all EXPRESSION...: every file of the root's file system, less those
+find_all()
+{
+	local path apart=()
+	for path in "${APART[@]}"; do
+		apart+=(-o -path "$path")
+	done
+	find / -xdev \( "${apart[@]:1}" \) -prune -o "$@"
+}
+
+# With what matters about them. Of what programs write anew the size tells little.
+files()
+{
+	find_all \( -type d -printf '%p %M %u:%g\n' -o -printf '%p %M %u:%g %s %l\n' \) | sort
+	find_all \( -path '/etc/*' -o -path '/usr/lib/modules/*/modules.*' \) -type f -print0 |
+		sort -z | xargs -0 sha256sum
+}
+
+# note NAME: what there is now
+note()
+{
+	files >"$STATE/$1"
+}
+
+# What belongs to packages that came because setnsmon's need them is no trace of setnsmon
+of_other_packages()
+{
+	local list
+	for list in /var/lib/dpkg/info/*.list; do
+		[[ ${list##*/} == setnsmon* ]] || cat "$list"
+	done | sed -E 's,^/(bin|sbin|lib|lib64)/,/usr/\1/,' | sort -u
+}
+
+# as_noted NAME: nothing came, nothing went, nothing changed
+as_noted()
+{
+	files >"$STATE/now"
+	of_other_packages >"$STATE/others"
+	diff "$STATE/$1" "$STATE/now" |
+		awk -v others="$STATE/others" '
+			BEGIN { while ((getline path < others) > 0) other[path] = 1 }
+			/^[<>]/ { path = $2 ~ /^[0-9a-f]+$/ ? $3 : $2
+				  if ($1 == "<" || !(path in other)) { print; bad = 1 } }
+			END { exit bad }'
+}
+
+no_package()
+{
+	fails dpkg-query -W 'setnsmon*' && fails compgen -G '/var/lib/dpkg/info/setnsmon*'
+}
+
+nothing_of_dkms()
+{
+	local pattern
+	for pattern in /var/lib/dkms /usr/src '/lib/modules/*/updates/dkms'; do
+		fails compgen -G "$pattern/setnsmon*" || return
+	done
+	fails grep setnsmon /lib/modules/*/modules.dep
+}
+
+nothing_running()
+{
+	fails grep '^setnsmon ' /proc/modules && fails ls -l /dev/setnsmon && fails pgrep -a setnsmon
+}
+
+# --- whether it works -------------------------------------------------------------------------------------------------
+
+# loaded VERSION
+loaded()
+{
+	same setnsmon "$(sed -n 's/^\(setnsmon\) .* Live .*/\1/p' /proc/modules)" &&
+		same "$1" "$(cat /sys/module/setnsmon/version)"
+}
+
+# device MODE OWNER:GROUP
+device()
+{
+	same "character special file $1 $2" "$(stat -c '%F 0%a %U:%G' /dev/setnsmon)"
+}
+
+# Another network namespace, for as long as the guest runs. HOLDER is in it, TARGET is its number.
+make_target()
+{
+	unshare --net sleep infinity &
+	HOLDER=$!
+	until TARGET=$(readlink "/proc/$HOLDER/ns/net") && [[ $TARGET != "$(readlink /proc/self/ns/net)" ]]; do
+		sleep 0.1
+	done
+	TARGET=${TARGET//[^0-9]/}
+}
+
+# A call of setns that surely succeeded: who made it finds itself in that namespace. CALLER is its process.
+make_call()
+{
+	[[ ${HOLDER:-} ]] || make_target
+	nsenter --net="/proc/$HOLDER/ns/net" readlink /proc/self/ns/net >/run/host-test.link &
+	CALLER=$!
+	wait "$CALLER" && same "net:[$TARGET]" "$(cat /run/host-test.link)"
+}
+
+# has_call FILE REGEX...: a line of text or JSON with that call's caller, target and result
+has_call()
+{
+	local lines regex
+	lines=$(grep -E "[\" ]pid\"?[=:]$CALLER\b" "$1")
+	for regex in "\"?inum\"?[=:]$TARGET\b" '\bret"?[=:]0\b'; do
+		lines=$(grep -E "$regex" <<<"$lines")
+	done
+	[[ $lines ]] || {
+		printf 'no call of process %s that joined %s in:\n' "$CALLER" "$TARGET"
+		tail -n 5 "$1"
+		return 1
+	}
+}
+
+# on_terms COMMAND...: what never ends by itself is ended by ctrl-C
+on_terms()
+{
+	local status=0
+	timeout -s INT 4 "$@" >/run/host-test.seen 2>&1 || status=$?
+	((status == 0 || status == 124)) || {
+		printf 'status %d from: %s\n' "$status" "$*"
+		cat /run/host-test.seen
+		return 1
+	}
+}
+
+# shows COMMAND...: it shows a call that is made now
+shows()
+{
+	make_call && on_terms "$@" && has_call /run/host-test.seen
+}
+
+# refused_to USER: the device does not let that user read
+refused_to()
+{
+	keep fails runuser -u "$1" -- head -c 1 /dev/setnsmon && says 'Permission denied'
+}
+
+# works VERSION READER: the module of that version is loaded and records, and both ways to read it show the call
+works()
+{
+	local version=$1 reader=$2
+	check "the module is loaded, in version $version" loaded "$version"
+	check "cat /dev/setnsmon shows a call" shows cat /dev/setnsmon
+	check "the reader shows a call" shows "$reader" -o json
+	check "the reader's selftest says ok" "$reader" selftest
+}
