@@ -41,7 +41,7 @@ help:
 	@echo "  make check-long        hours of storms, floods, faults and fuzzing, also on debug kernels and PREEMPT_RT"
 	@echo "  make check-bench       has anything become slower? (a minute)"
 	@echo "  make bench             what setnsmon costs, and what others cost     CASES='ours ftrace', CASES=list"
-	@echo "  make bench-readme      puts what make bench found into README.md"
+	@echo "  make bench-docs        write the results of make bench into docs/PERFORMANCE.md"
 	@echo "  make matrix            building, DKMS and all functional tests, on every kernel     KERNELS='bullseye sid' JOBS=1"
 
 modules: kdir-exists
@@ -81,8 +81,8 @@ check-fuzz check-long check-bench: check-%:
 bench:
 	tests/bench/measure -k $(KERNEL) $(CASES)
 
-bench-readme:
-	python3 -B tests/bench/report.py build/bench README.md tests/bench/chart.svg
+bench-docs:
+	python3 -B tests/bench/report.py build/bench docs/PERFORMANCE.md docs/picture/cost.svg
 
 matrix:
 	tests/matrix -j $(or $(JOBS),1) $(KERNELS)
@@ -109,5 +109,5 @@ clean:
 	test ! -e tests/bench/Makefile || $(MAKE) -C tests/bench clean
 
 .PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-lint check-build \
-	check-dkms check-deb check-host check-stress check-model check-fuzz check-long check-bench bench bench-readme \
+	check-dkms check-deb check-host check-stress check-model check-fuzz check-long check-bench bench bench-docs \
 	matrix demo vm-shell clean

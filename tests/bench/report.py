@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Makes the results of the benchmark readable: report.py DIR [README CHART]
+"""Makes the results of the benchmark readable: report.py DIR [DOCUMENT CHART]
 
-DIR/cases holds what the guests said; DIR gets results.json, table.md and chart.svg. With README the table is put
-between the two markers there, and the chart is copied to CHART.
+DIR/cases holds the output of the guests. DIR gets results.json, table.md and chart.svg. With DOCUMENT, the tables
+replace what stands between its two markers, and the chart is copied to CHART.
 """
 import json
 import os
@@ -11,26 +11,26 @@ import sys
 
 # case, name, what it records of a call
 ROWS = [
-    ("empty", "empty kprobe and kretprobe", "nothing"),
+    ("empty", "baseline: empty kprobe and kretprobe", "nothing"),
     ("ours", "**setnsmon**", "the namespace joined, its owner, all links before and after, credentials, result"),
-    ("ours-threads", "setnsmon, a caller with threads", "the same"),
-    ("ours-moves", "setnsmon, a call that leads into another namespace", "the same"),
-    ("ours-reader", "setnsmon, a call that finds a reader asleep", "the same"),
-    ("ours-readers8", "setnsmon, a call that finds eight asleep", "the same"),
-    ("ftrace", "ftrace: system call events", "both arguments, result"),
-    ("trace-cmd", "trace-cmd: system call events", "both arguments, result"),
-    ("ftrace-kprobes", "ftrace: kprobe events", "both arguments, result"),
-    ("perf", "perf record: system call events", "both arguments, result"),
+    ("ours-threads", "setnsmon, caller with threads", "the same"),
+    ("ours-moves", "setnsmon, call that leads into another namespace", "the same"),
+    ("ours-reader", "setnsmon, call that finds one reader asleep", "the same"),
+    ("ours-readers8", "setnsmon, call that finds eight readers asleep", "the same"),
+    ("ftrace", "ftrace, system call events", "both arguments, result"),
+    ("trace-cmd", "trace-cmd, system call events", "both arguments, result"),
+    ("ftrace-kprobes", "ftrace, kprobe events", "both arguments, result"),
+    ("perf", "perf record, system call events", "both arguments, result"),
     ("sysdig", "sysdig, kernel module", "both arguments, result, process"),
-    ("bpftrace-fexit", "bpftrace: fexit", "what the script prints: process, name, arguments, result"),
-    ("bpftrace-kprobes", "bpftrace: kprobe and kretprobe", "what the script prints: process, name, result"),
-    ("bpftrace-tracepoints", "bpftrace: tracepoints", "what the script prints: process, name, arguments, result"),
-    ("auditd", "auditd: a rule", "arguments, result, process, credentials, login user"),
-    ("strace", "strace -f -e trace=setns", "arguments, result; of one tree of processes"),
+    ("bpftrace-fexit", "bpftrace, fexit", "what the script prints: process, name, arguments, result"),
+    ("bpftrace-kprobes", "bpftrace, kprobe and kretprobe", "what the script prints: process, name, result"),
+    ("bpftrace-tracepoints", "bpftrace, tracepoints", "what the script prints: process, name, arguments, result"),
+    ("auditd", "auditd, one rule", "arguments, result, process, credentials, login user"),
+    ("strace", "strace -f -e trace=setns", "arguments, result; one tree of processes only"),
     ("lttng", "LTTng", "both arguments, result"),
     ("systemtap", "SystemTap", "what the script prints"),
 ]
-BEGIN = "<!-- bench: begin, written by make bench-readme -->"
+BEGIN = "<!-- bench: begin, written by make bench-docs -->"
 END = "<!-- bench: end -->"
 
 
@@ -55,7 +55,7 @@ def read_lines(lines):
 
 
 def add_differences(found):
-    """What a case adds to the bare calls of its own guest"""
+    """Computes what a case adds to the bare calls of its own guest"""
     for case in found.values():
         values = case["values"]
         added = case["added"] = {}
@@ -95,88 +95,123 @@ def lost(case):
     return f"{grouped(values['stream_lost'])} of {grouped(values['stream_calls'])}"
 
 
+def rows_of(head, rows):
+    """Returns a table in Markdown. The first column holds names, the others numbers."""
+    return ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)] + \
+        ["| " + " | ".join(row) + " |" for row in rows] + [""]
+
+
+def is_measured(case):
+    return bool(case and case["added"])
+
+
 def main_table(found):
     bare = found.get("bare", {"values": {}})["values"]
-    lines = ["| added instructions | setns, own UTS | setns, EBADF | getppid | bytes a call | lost at full rate "
-             "| records |",
-             "| --- | ---: | ---: | ---: | ---: | ---: | --- |"]
+    rows = []
     if bare:
-        lines.append("| *the bare call (total)* | *{}* | *{}* | *{}* | | | |".format(
-            *(cell(bare, "bare_" + kind) for kind in ("uts", "ebadf", "getppid"))))
+        rows.append(["*the bare call, in all*"] +
+                    [f"*{cell(bare, 'bare_' + kind)}*" for kind in ("uts", "ebadf", "getppid")] + ["", ""])
+    for key, name, _ in ROWS:
+        case = found.get(key)
+        if is_measured(case):
+            rows.append([name] + [cell(case["added"], kind) for kind in ("uts", "ebadf", "getppid")] +
+                        [cell(case["values"], "bytes"), lost(case)])
+    return rows_of(["instructions added to a call", "setns, own UTS", "setns, EBADF", "getppid", "bytes a call",
+                    "lost at full rate"], rows)
+
+
+def recorded(found):
+    """Returns what each tool records of a call, and why a tool was not measured"""
+    lines = ["### What they record of a call", ""]
     for key, name, records in ROWS:
         case = found.get(key)
-        if not case:
-            continue
-        reason = case.get("skip") or case.get("fail")
-        if reason and not case["added"]:
-            reason = reason.replace("|", "\\|")
-            lines.append(f"| {name} | | | | | | {'skipped' if 'skip' in case else 'failed'}: {reason} |")
-            continue
-        added = case["added"]
-        lines.append(f"| {name} | {cell(added, 'uts')} | {cell(added, 'ebadf')} "
-                     f"| {cell(added, 'getppid')} | {cell(case['values'], 'bytes')} | {lost(case)} | {records} |")
-    return lines
+        if is_measured(case) and records not in ("nothing", "the same"):
+            lines.append(f"- {name}: {records}")
+        elif case and not is_measured(case):
+            reason = case.get("skip") or case.get("fail") or "no figures"
+            lines.append(f"- {name}: not measured; {'skipped' if 'skip' in case else 'failed'}: {reason}")
+    return lines + [""]
 
 
-def bullets(found):
-    """What does not fit into the table, a line each"""
-    def values(case):
-        return found.get(case, {}).get("values", {})
+def values_of(found, case):
+    return found.get(case, {}).get("values", {})
 
-    def added(case):
-        return found.get(case, {}).get("added", {})
+
+def single_figures(found):
+    """Returns the figures that belong to no table, one a line"""
+    empty = found.get("empty", {}).get("added", {})
+    ours, long = values_of(found, "ours"), values_of(found, "long")
+    one, eight = values_of(found, "ours-reader"), values_of(found, "ours-readers8")
     lines = []
-    if "kprobe_uts" in added("empty"):
-        lines.append(f"- an empty kprobe alone adds {grouped(added('empty')['kprobe_uts'])}, "
-                     f"an empty kretprobe alone {grouped(added('empty')['kretprobe_uts'])}")
-    if "stream_large_lost" in values("ours"):
-        lines.append(f"- with rings as large as ftrace's (`ring_records=4096`) setnsmon's reader loses "
-                     f"{grouped(values('ours')['stream_large_lost'])} of {grouped(values('ours')['stream_calls'])}")
-    if "waking" in values("ours-reader"):
-        lines.append("- calls in a row, and a reader that sleeps whenever it has read all: waking it costs the callers "
-                     f"{grouped(values('ours-reader')['waking'])} a call"
-                     + (f", waking eight {grouped(values('ours-readers8')['waking'])}"
-                        if "waking" in values("ours-readers8") else ""))
-    drain = values("drain")
-    if drain:
-        names = (("binary", "binary records in batches"), ("binary_single", "one a read"), ("text", "text, as `cat`"),
-                 ("logfmt", "`setnsmon -o logfmt`"), ("json", "`-o json`"), ("table", "`-o table`"))
-        lines.append("- reading, instructions an event, kernel and program: " + ", ".join(
-            f"{text} {grouped(drain['drain_' + name])}" for name, text in names if "drain_" + name in drain))
-    readers, waking = values("readers"), added("readers")
-    counts = sorted(int(name.split("_")[0]) for name in readers if name.endswith("_event"))
-    if counts:
-        lines.append("- a call that finds N readers asleep adds " + ", ".join(
-            f"{grouped(waking[f'{n}_uts'])} ({n})" for n in counts) + "; in a stream at full rate a call and all "
-            "that the readers do with it " + ", ".join(f"{grouped(readers[f'{n}_event'])} ({n})" for n in counts))
-    cpus = [(n, values(f"cpus{n}")) for n in (1, 4, 16, 64)]
-    cpus = [(n, v) for n, v in cpus if "drain_binary" in v]
-    if cpus:
-        lines.append("- N possible CPUs: a binary event costs its reader " + ", ".join(
-            f"{grouped(v['drain_binary'])} ({n})" for n, v in cpus) + ", which at an instruction a nanosecond are " +
-            ", ".join(f"{1000 / v['drain_binary']:.2f}" for _, v in cpus) + " million events a second; memory in KiB "
-            "as printed at load, and as in "
-            "`/proc/vmallocinfo`: " + ", ".join(
-                f"{grouped(v['memory_kib'])} and {grouped(v['memory_vmalloc_kib'])} ({n})" for n, v in cpus))
+    if "kprobe_uts" in empty:
+        lines.append(f"- An empty kprobe alone adds {grouped(empty['kprobe_uts'])} instructions, "
+                     f"an empty kretprobe alone {grouped(empty['kretprobe_uts'])}.")
+    if "stream_large_lost" in ours:
+        lines.append("- With rings as large as those of ftrace (`ring_records=4096`), setnsmon's reader loses "
+                     f"{grouped(ours['stream_large_lost'])} of {grouped(ours['stream_calls'])} calls at full rate.")
+    if "waking" in one:
+        lines.append("- Back-to-back calls share a wake-up: waking one reader costs the callers "
+                     f"{grouped(one['waking'])} instructions a call" +
+                     (f", waking eight costs {grouped(eight['waking'])}." if "waking" in eight else "."))
+    if "long_calls" in long:
+        lines.append(f"- {grouped(long['long_calls'])} calls in bursts of a hundred, with one reader: "
+                     f"{grouped(long['long_read'])} read, {grouped(long['long_lost'])} lost.")
+    return ["### Other figures", ""] + lines + [""] if lines else []
+
+
+def reading(found):
+    drain = values_of(found, "drain")
+    names = (("binary", "binary records in batches"), ("binary_single", "binary records, one for each read"),
+             ("text", "text, as `cat` reads it"), ("logfmt", "`setnsmon -o logfmt`"), ("json", "`setnsmon -o json`"),
+             ("table", "`setnsmon -o table`"))
+    rows = [[text, grouped(drain["drain_" + name])] for name, text in names if "drain_" + name in drain]
+    return ["### Reading", ""] + rows_of(["instructions an event, kernel and program", ""], rows) if rows else []
+
+
+def sleepers(found):
+    readers, added = values_of(found, "readers"), found.get("readers", {}).get("added", {})
+    rows = [[str(n), grouped(added[f"{n}_uts"]), grouped(readers[f"{n}_event"])]
+            for n in sorted(int(name.split("_")[0]) for name in readers if name.endswith("_event"))]
+    if not rows:
+        return []
+    return ["### Many readers", "", "Added to a call that finds all of them asleep; and, with back-to-back calls, the "
+            "cost of a call and of everything that all readers do with it.", ""] + \
+        rows_of(["readers", "one call, all asleep", "back-to-back, in all"], rows)
+
+
+def possible_cpus(found):
+    rows = []
+    for n in (1, 4, 16, 64):
+        values = values_of(found, f"cpus{n}")
+        if "drain_binary" in values:
+            rows.append([str(n), grouped(values["drain_binary"]), f"{1000 / values['drain_binary']:.2f} million",
+                         grouped(values["memory_kib"]), grouped(values["memory_vmalloc_kib"])])
+    if not rows:
+        return []
+    return ["### Possible CPUs", "", "A reader merges the rings of all possible CPUs; one of them is online here. The "
+            "rate is that of a machine that executes one instruction a nanosecond.", ""] + \
+        rows_of(["possible CPUs", "instructions a binary event", "events a second", "KiB, as printed at load",
+                 "KiB, in `/proc/vmallocinfo`"], rows)
+
+
+def by_the_clock(found):
+    rows = []
     for count in (2, 4):
-        wall = values(f"wall{count}")
+        wall = values_of(found, f"wall{count}")
         if "rate_bare_1" in wall:
             def median(name):
                 return sorted(v for n, v in wall.items() if n.startswith(f"rate_{name}_"))[2]
-            lines.append(f"- by the clock, {count} emulated CPUs calling at the same time, without counting "
-                         "instructions: calls a second, as a part of the bare ones: " + ", ".join(
-                             f"{text} {median(name) / median('bare'):.2f}" for name, text in
-                             (("empty", "empty pair"), ("ours", "setnsmon"),
-                              ("ftrace", "ftrace's system call events"))))
-    long = values("long")
-    if "long_calls" in long:
-        lines.append(f"- {grouped(long['long_calls'])} calls in bursts of a hundred, with a reader: "
-                     f"{grouped(long['long_read'])} read, {grouped(long['long_lost'])} lost")
-    return lines
+            rows.append([str(count)] + [f"{median(name) / median('bare'):.2f}" for name in ("empty", "ours", "ftrace")])
+    if not rows:
+        return []
+    return ["### By the clock", "", "Calls a second on emulated CPUs that call at the same time, as a part of the rate "
+            "without any probe. Instructions are not counted here.", ""] + \
+        rows_of(["emulated CPUs", "baseline", "setnsmon", "ftrace, system call events"], rows)
 
 
-def table(found):
-    return "\n".join(main_table(found) + [""] + bullets(found)) + "\n"
+def tables(found):
+    return "\n".join(main_table(found) + recorded(found) + single_figures(found) + reading(found) + sleepers(found) +
+                     possible_cpus(found) + by_the_clock(found)).rstrip("\n") + "\n"
 
 
 # --- the chart --------------------------------------------------------------------------------------------------------
@@ -213,7 +248,7 @@ def bars(found):
 
 
 def chart(found):
-    """A bar that would be much longer than the others is cut, and says so"""
+    """Draws the bars. One that would be much longer than the others is cut, and marked as cut."""
     rows = bars(found)
     limit = max([value for value, _, _ in rows if value < 8000], default=1) * 1.1
     height = 62 + ROW * len(rows) + 24
@@ -222,7 +257,7 @@ def chart(found):
            f"<style>{STYLE}</style>",
            f'<rect class="page" width="{WIDTH}" height="{height}"/>',
            '<text class="title" x="16" y="26">Instructions added to a call of setns(2)</text>',
-           '<text class="small" x="16" y="44">less is better; medians in a guest that counts instructions</text>']
+           '<text class="small" x="16" y="44">fewer is better; medians in a guest that counts instructions</text>']
     for i, (value, name, ours) in enumerate(rows):
         y = 58 + ROW * i
         length = max(1, round((WIDTH - LEFT - RIGHT) * min(value, limit) / limit))
@@ -235,7 +270,7 @@ def chart(found):
         out.append(f'<text x="{LEFT + length + 6}" y="{y + 15}">{grouped(value)}</text>')
     bottom = 58 + ROW * len(rows)
     out.append(f'<line class="axis" x1="{LEFT}" y1="56" x2="{LEFT}" y2="{bottom}"/>')
-    out.append(f'<text class="small" x="16" y="{bottom + 16}">Cut bars are longer than they are drawn.</text>')
+    out.append(f'<text class="small" x="16" y="{bottom + 16}">Bars with a double cut are longer than drawn.</text>')
     out.append("</svg>")
     return "\n".join(out) + "\n"
 
@@ -245,24 +280,24 @@ def write(path, text):
         file.write(text)
 
 
-def put_into(readme, text):
-    with open(readme, encoding="utf-8") as file:
+def put_into(document, text):
+    with open(document, encoding="utf-8") as file:
         whole = file.read()
     if BEGIN not in whole or END not in whole.split(BEGIN, 1)[1]:
-        sys.exit(f"report.py: {readme} has no lines '{BEGIN}' and '{END}'")
+        sys.exit(f"report.py: {document} lacks the lines '{BEGIN}' and '{END}'")
     before, rest = whole.split(BEGIN, 1)
-    write(readme, before + BEGIN + "\n\n" + text + "\n" + END + rest.split(END, 1)[1])
+    write(document, before + BEGIN + "\n\n" + text + "\n" + END + rest.split(END, 1)[1])
 
 
-def main(directory, readme=None, chart_file=None):
+def main(directory, document=None, chart_file=None):
     found = read_cases(os.path.join(directory, "cases"))
     if not found:
-        sys.exit("report.py: there are no results; run make bench")
+        sys.exit("report.py: no results; run make bench first")
     write(os.path.join(directory, "results.json"), json.dumps(found, indent=1, sort_keys=True) + "\n")
-    write(os.path.join(directory, "table.md"), table(found))
+    write(os.path.join(directory, "table.md"), tables(found))
     write(os.path.join(directory, "chart.svg"), chart(found))
-    if readme:
-        put_into(readme, table(found))
+    if document:
+        put_into(document, tables(found))
         write(chart_file, chart(found))
 
 
