@@ -105,7 +105,6 @@ clean:
 	test ! -e tests/functional/Makefile || $(MAKE) -C tests/functional clean
 	test ! -e tests/stress/Makefile || $(MAKE) -C tests/stress clean
 	test ! -e tests/kunit/Makefile || $(MAKE) -C tests/kunit clean
-	test ! -e tests/demo/Makefile || $(MAKE) -C tests/demo clean
 	test ! -e tests/bench/Makefile || $(MAKE) -C tests/bench clean
 
 .PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-lint check-build \

@@ -1,95 +1,130 @@
 #!/bin/bash
-# The guest's part of `make demo`: the reader shows events as they happen, while this script makes them happen.
+# The guest's part of `make demo`: makes calls of setns(2) as they happen on a host, and shows each with its record.
 set -euo pipefail
 
-DEMO=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-PATH=$DEMO:$PATH
-HOST_NET=/proc/1/ns/net
-bold='' plain='' color=never
+COUNTER=/sys/class/misc/setnsmon/recorded
+export COLUMNS=${SETNSMON_DEMO_COLUMNS:-${COLUMNS:-80}}
+bold='' dim='' plain='' color=never
 if [[ ${SETNSMON_COLOR:-} && ! ${NO_COLOR:-} ]]; then
-	bold=$'\e[1m' plain=$'\e[0m' color=always
+	bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m' color=always
 fi
+shown=/run/shown
+printed=0
 
-# tell TEXT: what comes next, for the reader of the screen
+# tell TEXT: says what comes next
 tell()
 {
 	printf '\n%s# %s%s\n' "$bold" "$*" "$plain"
 }
 
-# try COMMAND...: shows it, runs it, and leaves the reader time to print. To be refused is part of the demo.
-try()
+# prompt WHO COMMAND...: shows a command as WHO types it, on several lines if the terminal is narrow
+prompt()
 {
-	printf '$ %s\n' "$*"
-	"$@" || :
-	sleep 0.5
+	local line=$1 word
+	shift
+	for word in "$@"; do
+		if ((${#line} + ${#word} + 3 > COLUMNS)); then
+			printf '%s \\\n' "$line"
+			line='     '
+		fi
+		line+=" $word"
+	done
+	printf '%s\n' "$line"
 }
 
-# A "container": a process that has all eight kinds of namespaces of its own
+# Prints how many records the reader has shown. Each is a line that begins with the time of day.
+count_shown()
+{
+	grep -cE $'^(\e\\[[0-9;]*m)*[0-9]{2}:' "$shown" || :
+}
+
+# Shows the reader's new lines when it has shown every call that was recorded up to now: neither comes too early or too
+# late on the screen
+show_records()
+{
+	local tries recorded
+	recorded=$(<"$COUNTER")
+	for ((tries = 200; tries; tries--)); do
+		(($(count_shown) < recorded - recorded_before)) || break
+		sleep 0.05
+	done
+	((tries)) || echo "(the reader has not shown all records within ten seconds)"
+	tail -c "+$((printed + 1))" "$shown" >"$shown.new"
+	cat "$shown.new"
+	printed=$((printed + $(stat -c %s "$shown.new")))
+}
+
+# as_root COMMAND...: a command may be refused; that is part of the demo
+as_root()
+{
+	prompt 'root#' "$@"
+	"$@" 2>&1 || :
+	show_records
+}
+
+# as_alice COMMAND...: the same in a session that alice has logged in to
+as_alice()
+{
+	prompt 'alice$' "$@"
+	(
+		id -u alice >/proc/self/loginuid
+		cd /home/alice
+		exec setpriv --reuid=alice --regid=alice --init-groups env HOME=/home/alice "$@"
+	) 2>&1 || :
+	show_records
+}
+
 start_container()
 {
-	local tries
-	unshare --user --map-root-user --mount --uts --ipc --net --pid --cgroup --time --fork --kill-child \
-		sleep 1000 2>/dev/null &
-	unshare=$!
-	for ((tries = 50; tries; tries--)); do
-		container=$(pgrep -P "$unshare" -x sleep) && return
-		sleep 0.1
-	done
-	echo "the container did not start" >&2
-	exit 1
+	mkdir -p /srv/box
+	tar -C /srv/box -xf /srv/box.tar
+	podman run --detach --name web --hostname web --rootfs /srv/box sleep 1000 >/dev/null
+	container=$(podman inspect --format '{{.State.Pid}}' web)
 }
 
-enter_each_kind()
+# The demo's output is not a terminal, so the reader is told what a terminal would tell it
+start_reader()
 {
-	local kind
-	for kind in mount uts ipc net pid user cgroup time; do
-		printf '$ nsenter --target %s --%s true\n' "$container" "$kind"
-		nsenter --target "$container" "--$kind" --preserve-credentials true
+	recorded_before=$(<"$COUNTER")
+	: >"$shown"
+	setnsmon -o table --color "$color" --new >>"$shown" &
+	reader=$!
+	until [[ $(</sys/class/misc/setnsmon/readers) != 0 ]]; do
+		sleep 0.05
 	done
-	sleep 0.7
 }
 
 play()
 {
-	tell "Process $container is a container: it has namespaces of all eight kinds. Step into each of them."
-	enter_each_kind
+	tell "An administrator runs a command in a container."
+	as_root podman exec web hostname
 
-	tell "Do what a container runtime does: one call on a pidfd joins several kinds at once."
-	try act pidfd "$container" mnt uts ipc net pid
+	tell "alice looks at the network of that container, with sudo."
+	as_alice sudo nsenter -t "$container" -n ip -brief address
 
-	tell "Make a network namespace by name, and run something in it."
-	try ip netns add red
-	try ip netns exec red true
+	tell "alice tries to enter another network without sudo. That fails."
+	as_alice ip netns exec lab ip -brief address
 
-	tell "The same from a 32-bit program, which takes another way into the kernel."
-	try act32 join /run/netns/red
-
-	tell "The user nobody, put into that network, tries to get out to the host's. A refused call is recorded" \
-		"too, with its target."
-	try ip netns exec red act nobody "$HOST_NET"
-
-	tell "From inside of a new user namespace, someone tries to climb up into the host's network."
-	try act climb "$HOST_NET"
+	tell "A program in a privileged container escapes: it joins the host's namespaces."
+	as_root podman run --privileged --pid=host --rootfs /srv/box nsenter -t 1 -m -u -i -n hostname
 }
 
-show_device()
+show_table()
 {
-	tell "Any shell can read the device itself: one line a call, everything that is known of it. The last two:"
-	printf '$ cat /dev/setnsmon | tail -n 2\n'
-	{ timeout 1 cat /dev/setnsmon || :; } | tail -n 2
+	tell "All of it in one table. It says 'denied' and 'to-init' where you should look."
+	{
+		prompt 'root#' setnsmon --no-follow
+		setnsmon -o table --color "$color" --no-follow
+	} | tee "$OUT/table"
 }
 
-tell "Load the module, start the reader. From now on its lines stand between the commands that cause them."
-try insmod ./setnsmon.ko
+printf '%s(booted; starting a container and loading the module)%s\n' "$dim" "$plain"
+ip netns add lab
 start_container
-# Its output goes through a pipe to the terminal, which it cannot know: so tell it about colours
-printf '$ setnsmon -o table --new &\n'
-setnsmon -o table --new --color "$color" &
-reader=$!
-sleep 1
-
+insmod ./setnsmon.ko
+start_reader
 play
 kill -INT "$reader"
 wait "$reader" || :
-show_device
-kill -KILL "$container"
+show_table
+podman kill web >/dev/null

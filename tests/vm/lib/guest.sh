@@ -173,7 +173,7 @@ _collect()
 	local dir=$1
 	mkdir -p "$dir/out"
 	if [[ $(head -c 5 "$dir/out.tar" | tr -d '\0') ]]; then
-		tar -C "$dir" --no-same-owner -xf "$dir/out.tar" || say "could not read the files that the guest sent"
+		tar -C "$dir" --no-same-owner --warning=no-timestamp -xf "$dir/out.tar" || say "could not read the files that the guest sent"
 	fi
 	rm -rf "$dir/out.tar" "$dir/payload.tar" "$dir/harness"
 }

@@ -40,7 +40,7 @@ configure()
 		[engine]
 		cgroup_manager = "cgroupfs"
 		events_logger = "file"
-		runtime = "crun"
+		runtime = "runc"
 	END
 	cat >"$root/etc/containers/storage.conf" <<-'END'
 		[storage]
