@@ -33,7 +33,7 @@ help:
 	@echo "  make check-dkms        installing with DKMS"
 	@echo "  make check-deb         the Debian packages"
 	@echo "  make check-build       with gcc and clang: no warning"
-	@echo "  make check-host        installing, as README says, in machines that run systemd"
+	@echo "  make check-host        installing as docs/INSTALL.md says, in machines with systemd"
 	@echo "  make check-lint       formatting, static checks, and whether things that repeat agree"
 	@echo "  make check-stress       storms of calls on four processors"
 	@echo "  make check-model       the ring's protocol, searched exhaustively"
