@@ -2,8 +2,8 @@
 # Building in the chroot of a kernel, from a copy of the tree, so that the tree itself stays as it is.
 #
 #   build/tree/KERNEL   the copy; /src in the chroot
-#   build/vm/KERNEL     what a guest gets: setnsmon.ko, setnsmon, functional/, demo/; on a kernel from source
-#                       kunit/ and debug/, too
+#   build/vm/KERNEL     the files for a guest: setnsmon.ko, setnsmon, and a folder of each other part; installed/ has
+#                       the files that `make install` installs
 
 tree_copy()
 {
@@ -15,9 +15,9 @@ results()
 	printf '%s/build/vm/%s\n' "$TOP" "$K_NAME"
 }
 
-# The files of the tree: what is there, less what a compiler made (for another kernel or another libc, perhaps). That is
-# found without git, since the tree may be a plain copy: whatever begins like an ELF file or an ar archive, and what
-# kbuild drops beside it.
+# _tree_files LIST: writes the names of the tree's files to LIST, except those that a compiler made, perhaps for another
+# kernel or libc. The tree may be a copy without git, so these are recognised by their first bytes (ELF files and ar
+# archives) and, for kbuild's other files, by their names.
 _tree_files()
 {
 	(
@@ -28,15 +28,15 @@ _tree_files()
 			\( -type f -o -type l \) ! -name '*.cmd' ! -name '*.mod' ! -name '*.mod.c' ! -name '*.d' \
 			! -name modules.order ! -name Module.symvers -print0 |
 			sort -z >"$1.all"
-		# grep says 1 when it finds none
+		# (grep fails if it finds nothing)
 		xargs -0 -r grep -lZ -a -m 1 -P '\A(\x7fELF|!<arch>)' <"$1.all" 2>/dev/null | sort -z >"$1.made" || :
 		comm -z -23 "$1.all" "$1.made" >"$1"
 		rm -f "$1.all" "$1.made"
 	)
 }
 
-# Makes the copy like the tree. Times are kept, so that make in the copy builds only what changed; what is gone from the
-# tree goes from the copy, and what was built in the copy stays.
+# Updates the copy. Times are kept, so that make in the copy builds only what changed. Files that were removed from the
+# tree are removed from the copy, and what was built in the copy stays.
 sync_tree()
 {
 	local copy list
@@ -51,7 +51,7 @@ sync_tree()
 	mv "$list.new" "$list"
 }
 
-# in_chroot DIR COMMAND...: COMMAND in the copied tree, inside of the build chroot DIR
+# in_chroot DIR COMMAND...: runs COMMAND in the copied tree, inside the build chroot DIR
 in_chroot()
 {
 	local chroot=$1
@@ -62,7 +62,7 @@ in_chroot()
 		KDIR="/lib/modules/$(<"$(piece_dir kernel)/release")/build" bash -c 'cd /src && exec "$@"' bash "$@"
 }
 
-# One at a time on one tree
+# Only one build runs at a time on one tree
 _build_lock()
 {
 	mkdir -p "$TOP/build/tree"
@@ -91,6 +91,11 @@ _build()
 			"${make[@]}" tools
 			_install "$copy/tools/setnsmon" "$results/setnsmon"
 			;;
+		installed)
+			rm -rf "${copy:?}/build/installed" "${results:?}/installed"
+			"${make[@]}" install DESTDIR=/src/build/installed
+			cp -a "$copy/build/installed" "$results/installed"
+			;;
 		*)
 			[[ -d $copy/tests/$part ]] || continue
 			[[ ! -e $copy/tests/$part/Makefile ]] || "${make[@]}" -C "tests/$part"
@@ -103,14 +108,14 @@ _build()
 	done
 }
 
-# Under another name first: a guest that starts now must not get half of a file
+# Copies a file under another name first, because a guest that starts now must not get half of it
 _install()
 {
 	cp -p "$1" "$2.new"
 	mv "$2.new" "$2"
 }
 
-# A module for another kernel than the guest's would only fail at insmod; say it here, and clearly
+# Fails with a clear message if the module was built for another kernel, which insmod would only report much later
 _check_vermagic()
 {
 	local ko release magic
@@ -125,20 +130,15 @@ _check_vermagic()
 
 cmd_build()
 {
-	local kernel=$DEFAULT_KERNEL opt part parts=(module tools lib functional stress demo)
-	while getopts :k: opt; do
-		case $opt in
-		k) kernel=$OPTARG ;;
-		*) usage_error "build: -$OPTARG: unknown, or its value is missing" ;;
-		esac
-	done
-	shift $((OPTIND - 1))
-	kernel_load "$kernel"
-	# What is planted there only such a kernel finds
+	local part parts=(module tools lib functional stress demo)
+	parse_options build k: "$@"
+	set -- "${ARGS[@]}"
+	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
+	# Only an instrumented kernel finds the faults of debug/
 	from_source && parts+=(kunit debug)
 	for part in "$@"; do
-		[[ " ${parts[*]} bench " == *" $part "* ]] ||
-			usage_error "build: no part '$part'; there are: ${parts[*]} bench"
+		[[ " ${parts[*]} bench installed " == *" $part "* ]] ||
+			usage_error "build: unknown part '$part' (expected: ${parts[*]} bench installed)"
 	done
 	(($#)) || set -- "${parts[@]}"
 	need kernel
@@ -157,19 +157,12 @@ _build_logged()
 
 cmd_chroot()
 {
-	local kernel=$DEFAULT_KERNEL opt
-	while getopts :k: opt; do
-		case $opt in
-		k) kernel=$OPTARG ;;
-		*) usage_error "chroot: -$OPTARG: unknown, or its value is missing" ;;
-		esac
-	done
-	shift $((OPTIND - 1))
-	(($#)) || usage_error "chroot: no command"
-	kernel_load "$kernel"
+	parse_options chroot k: "$@"
+	((${#ARGS[@]})) || usage_error "chroot: no command"
+	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
 	need check
 	_build_lock
 	sync_tree
 	exec 8>&-
-	in_chroot "$(piece_dir check)/chroot" "$@"
+	in_chroot "$(piece_dir check)/chroot" "${ARGS[@]}"
 }

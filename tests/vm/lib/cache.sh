@@ -16,6 +16,7 @@
 #
 # debs-SUITE holds every package that was downloaded for the suite, and is shared by all pieces.
 
+readonly PIECES='tools guest shell kernel check bench system'
 readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/setnsmon
 # shellcheck source=tests/vm/recipes/lib.sh
 . "$VM_DIR/recipes/lib.sh"
@@ -83,29 +84,31 @@ recipe_of()
 
 # piece_dir PIECE: prints the directory of a piece of the kernel that is loaded
 piece_dir()
-(
-	recipe=$(recipe_of "$1")
-	LABEL='' BELOW=() PLACES=() SETTINGS=() FILES=()
-	# shellcheck source=/dev/null
-	. "$VM_DIR/recipes/$recipe.sh"
-	key=$(
-		cd "$VM_DIR"
-		without_comments recipes/lib.sh "recipes/$recipe.sh" "${FILES[@]}"
-		for name in "${BELOW[@]}"; do
-			piece_dir "$name"
-		done
-		for name in "${PLACES[@]}"; do
-			printf '%s:\n' "$name"
-			packages "$name" "$K_SUITE"
-		done
-		for name in "${SETTINGS[@]}"; do
-			printf '%s=%s\n' "$name" "${!name}"
-		done
+{
+	(
+		recipe=$(recipe_of "$1")
+		LABEL='' BELOW=() PLACES=() SETTINGS=() FILES=()
+		# shellcheck source=/dev/null
+		. "$VM_DIR/recipes/$recipe.sh"
+		key=$(
+			cd "$VM_DIR"
+			without_comments recipes/lib.sh "recipes/$recipe.sh" "${FILES[@]}"
+			for name in "${BELOW[@]}"; do
+				piece_dir "$name"
+			done
+			for name in "${PLACES[@]}"; do
+				printf '%s:\n' "$name"
+				packages "$name" "$K_SUITE"
+			done
+			for name in "${SETTINGS[@]}"; do
+				printf '%s=%s\n' "$name" "${!name}"
+			done
+		)
+		# (the place of the cache is not part of the key)
+		key=$(sha256sum <<<"${key//"$CACHE"/}")
+		printf '%s/%s-%s-%s\n' "$CACHE" "$1" "${!LABEL}" "${key:0:12}"
 	)
-	# (the place of the cache is not part of the key)
-	key=$(sha256sum <<<"${key//"$CACHE"/}")
-	printf '%s/%s-%s-%s\n' "$CACHE" "$1" "${!LABEL}" "${key:0:12}"
-)
+}
 
 # Exports what the recipe of a piece may use
 _export_inputs()
@@ -159,15 +162,17 @@ describe()
 
 # The pieces below a piece, and the piece itself, in the order to make them
 _pieces_of()
-(
-	BELOW=()
-	# shellcheck source=/dev/null
-	. "$VM_DIR/recipes/$(recipe_of "$1").sh"
-	for name in "${BELOW[@]}"; do
-		_pieces_of "$name"
-	done
-	echo "$1"
-)
+{
+	(
+		BELOW=()
+		# shellcheck source=/dev/null
+		. "$VM_DIR/recipes/$(recipe_of "$1").sh"
+		for name in "${BELOW[@]}"; do
+			_pieces_of "$name"
+		done
+		echo "$1"
+	)
+}
 
 # have PIECE: succeeds if the piece and those below it exist
 have()
@@ -209,27 +214,18 @@ need()
 
 cmd_setup()
 {
-	local kernel=$DEFAULT_KERNEL want=kernel opt
-	while getopts :k:csbl opt; do
-		case $opt in
-		k) kernel=$OPTARG ;;
-		c) want=check ;;
-		b) want=bench ;;
-		s) want=system ;;
-		l) want=shell ;;
-		*) usage_error "setup: -$OPTARG is unknown, or lacks its value" ;;
-		esac
-	done
-	kernel_load "$kernel"
+	parse_options setup k:cbls "$@"
+	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
 	cmd_deps
-	if [[ $want == system ]]; then
-		! from_source || die "setup: apt cannot install kernel $K_NAME"
-		need system
+	if [[ ${OPT[s]:-} ]]; then
+		need_system
 		say "the whole system with kernel $K_NAME is ready in $CACHE"
 		return
 	fi
 	need kernel
-	need "$want"
+	[[ ! ${OPT[c]:-} ]] || need check
+	[[ ! ${OPT[b]:-} ]] || need bench
+	[[ ! ${OPT[l]:-} ]] || need shell
 	say "kernel $K_NAME is $(<"$(piece_dir kernel)/release"), ready in $CACHE"
 }
 
@@ -241,7 +237,7 @@ _current_pieces()
 	local name piece
 	while read -r name; do
 		kernel_load "$name"
-		for piece in tools guest shell kernel check bench system; do
+		for piece in $PIECES; do
 			piece_dir "$piece"
 		done
 	done < <(kernel_names)
@@ -267,6 +263,35 @@ _cache_size()
 	printf '%s\n' "${size%%[!0-9]*}"
 }
 
+# Prints what each piece adds to the size of the cache. Pieces share files by hard links; a shared file counts once, for
+# the piece that the others are built on.
+_list_cache()
+{
+	local names=()
+	mapfile -t names < <(cd "$CACHE" && ls -dU debs-* tools-* guest-* kernel-* shell-* check-* bench-* system-* 2>/dev/null)
+	(cd "$CACHE" && du -cm --max-depth=0 "${names[@]}") | awk '{ printf "%6d MiB  %s\n", $1, $2 }'
+	printf '%s\n' "The cache is $CACHE. To remove it: $VM_NAME clean-cache" \
+		"To remove only what no longer fits the recipes of this tree: $VM_NAME clean-cache -o"
+}
+
+cmd_cache()
+{
+	parse_options cache k:q "$@"
+	((${#ARGS[@]} == 0)) || usage_error "cache: unknown argument '${ARGS[0]}'"
+	if [[ ${OPT[k]:-} ]]; then
+		kernel_load "${OPT[k]}"
+		for piece in $PIECES; do
+			piece_dir "$piece"
+		done
+	elif [[ ! -d $CACHE ]]; then
+		[[ ${OPT[q]:-} ]] || say "the cache is empty: $CACHE does not exist"
+	elif [[ ${OPT[q]:-} ]]; then
+		printf '%s\n' "What the tests have set up stays in $CACHE. To remove it: $VM_NAME clean-cache"
+	else
+		_list_cache
+	fi
+}
+
 cmd_clean_cache()
 {
 	local before
@@ -274,6 +299,8 @@ cmd_clean_cache()
 		say "nothing to remove: $CACHE does not exist"
 		return
 	fi
+	# Not while a piece is being made
+	_setup_lock
 	before=$(_cache_size)
 	case ${1:-} in
 	-o)

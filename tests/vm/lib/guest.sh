@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Running a guest. What goes in and out:
+# Running a guest. These go in and out:
 #
-#   payload   a tar archive on a disk: the referee (PID 1), the job, and /guest
-#   output    a virtio port: what the script prints, unmodified
-#   verdict   a second port: only what the referee writes there counts
-#   console   the serial line: the kernel's log, so that a panic is seen as well
-#   out       a disk that the referee writes a tar archive to: the files of $OUT, the kernel's log buffer
+#   payload   a disk with a tar archive: the referee (PID 1), the job, and /guest
+#   output    a virtio port: the output of the command, unmodified
+#   verdict   a second port, which only the referee writes to
+#   console   the serial line: the kernel's log, in which a panic shows
+#   out       a disk to which the referee writes a tar archive: the files of $OUT, the kernel's log buffer
 
-# What a kernel says when something is wrong with it. One list for both: the referee looks through the log buffer, the
-# host through the serial log, since one of them may not live to tell.
+# Messages of a kernel in which something is wrong. The referee looks for them in the log buffer and the host in the
+# serial log, because a guest may die before the referee can look.
 readonly COMPLAINTS='WARNING:|BUG:|Oops|Call Trace:|general protection|KASAN|KCSAN|UBSAN|KFENCE|kmemleak:|'\
 'blocked for more than|possible (recursive|circular|irq)|inconsistent lock state|suspicious RCU|'\
 '(rcu|RCU).*(stall|detected)|lockup|unregister_netdevice: waiting|[Uu]nable to handle|'\
@@ -16,15 +16,16 @@ readonly COMPLAINTS='WARNING:|BUG:|Oops|Call Trace:|general protection|KASAN|KCS
 'scheduling while|stack-protector|stack guard|unexpected return|invalid opcode:|double fault|'\
 'ODEBUG:|BUG [^ ]+ \(|[Ss]lab corruption|usercopy:|detected buffer overflow|non-static key|turning off the locking'
 
-# complaints_in: those lines of the log on stdin; the referee gets it by way of the job.
+# Prints the complaints in the log on stdin. The referee gets this function with the job.
 #
-# A KCSAN kernel finds races in the kernel itself, in every boot. They are left out, report by report: a report is ours
-# if one of its two stacks holds a function of a module, and such a kernel has no modules but those that a test brought.
-# Below the entry of an interrupt or of a fault stands only who was interrupted, which does not count. (The list of
-# functions that KCSAN itself can be given would be too narrow: it knows nothing of a module's calls into the kernel,
-# and would have to be written again after each load.) Whatever else the kernel says in the midst of a report is
-# kept, and so is a report without an end. That kmemleak has no memory to look at a part of a module, and looks at all
-# of it, is what it says while a test makes allocations fail.
+# A KCSAN kernel finds races of the kernel itself in every boot, and their reports are left out. A report is ours if one
+# of its two stacks has a function of a module, because such a kernel has no modules except those of a test. Frames below
+# the entry of an interrupt or a fault do not count: they only say who was interrupted. (KCSAN's own list of functions
+# would be too narrow. It does not cover a module's calls into the kernel, and would have to be written again after each
+# load.) Other messages in the middle of a report are kept, and so is a report without an end.
+#
+# While a test makes allocations fail, kmemleak may lack the memory to note a part of a module. It says so, and scans the
+# whole module.
 complaints_in()
 {
 	awk '
@@ -47,8 +48,8 @@ complaints_in()
 
 readonly BEGIN_MARK='setnsmon-vm: begin'
 
-# _payload DIR FILE KIND PATH...: DIR holds harness/. What was built for the guests that are nothing but a test does not
-# go into a whole system, which gets what it is to have from its own packages, or by its own compiler.
+# _payload DIR FILE KIND PATH...: packs DIR/harness and the paths. The files that were built here do not go into a whole
+# system, which gets them from its own packages or compiler. A shell finds them installed as well.
 _payload()
 {
 	local dir=$1 file=$2 kind=$3 path results
@@ -56,7 +57,10 @@ _payload()
 	results=$(results)
 	tar --owner=0 --group=0 -C "$dir" -cf "$file" harness
 	if [[ $kind != system && -d $results ]]; then
-		tar --owner=0 --group=0 --transform='s,^\.,guest,S' -C "$results" -rf "$file" .
+		tar --owner=0 --group=0 --exclude=./installed --transform='s,^\.,guest,S' -C "$results" -rf "$file" .
+	fi
+	if [[ $kind == shell && -d $results/installed/usr ]]; then
+		tar --owner=0 --group=0 -C "$results/installed" -rf "$file" usr
 	fi
 	for path in "$@"; do
 		[[ -e $path ]] || die "run: no such file or directory: $path"
@@ -65,13 +69,13 @@ _payload()
 	done
 }
 
-# _job KIND COMMAND...: what the referee is to do, as bash source
+# _job KIND COMMAND...: prints the job of the referee, as bash source
 _job()
 {
 	local kind=$1 name
 	shift
 	printf 'kind=%q\nbegin_mark=%q\ncomplaints=%q\n' "$kind" "$BEGIN_MARK" "$COMPLAINTS"
-	# The job itself may want to look, between its parts
+	# A command may look for complaints as well, between its parts
 	declare -f complaints_in
 	printf 'export complaints\nexport -f complaints_in\n'
 	printf 'argv=('
@@ -83,7 +87,7 @@ _job()
 	return 0
 }
 
-# What the terminal is like, for a script that prints to a port instead of to it
+# Sets what the guest should know about the terminal, because a command there prints to a port
 _terminal_hints()
 {
 	local size
@@ -95,23 +99,23 @@ _terminal_hints()
 	[[ ${NO_COLOR:-} || ${TERM:-dumb} == dumb ]] || SETNSMON_COLOR=${SETNSMON_COLOR:-1}
 }
 
-# _qemu DIR KERNEL INITRD ROOT OPTION...: the machine, with everything but the port of the output; ROOT is the disk, and
-# how it is used. Always emulated, never KVM: the same everywhere. The
-# processor is the newest that QEMU can emulate, so that SMEP and SMAP are on, as on machines of today. Its time stamp
-# counter is one for all processors, which the kernel cannot know (tsc=reliable); else it would use the slow HPET.
+# _qemu DIR KERNEL INITRD ROOT OPTION...: runs the machine, without the port of the output. ROOT is the disk and how it
+# is used. The machine is always emulated, never KVM, so that it is the same everywhere. The processor is the newest that
+# QEMU can emulate, so that SMEP and SMAP are on. Its time stamp counter is the same for all processors, which the kernel
+# cannot know (tsc=reliable); it would use the slow HPET instead.
 #
-# The guest's processors take turns on one thread of the host. With a thread for each, QEMU 7.2 runs kernel code that is
-# being patched wrongly: while one processor makes a call, arm and disarm a probe on it, and the guest jumps to address
-# 0, mostly at the first try. The kernel's own kprobe events do it as well, without setnsmon. On two host processors
-# taking turns is the faster way, too. `run -p` gives each processor its thread, for tests that leave probes alone.
+# The guest's processors take turns on one thread of the host. With a thread for each, QEMU 7.2 runs kernel code wrongly
+# while it is being patched: if a probe is armed and disarmed on a function that another processor calls, the guest jumps
+# to address 0, mostly at the first try. The kernel's own kprobe events cause it, too, without setnsmon. Taking turns is
+# also faster on two host processors. `run -p` gives each processor its thread, for tests that leave probes alone.
 _qemu()
 {
 	local dir=$1 kernel=$2 initrd=$3 root=$4 words
 	shift 4
-	# An oops ends the guest at once; patience with stalls, for the host may be busy
+	# An oops ends the guest at once. Stalls are tolerated for long, because the host may be busy.
 	words="console=ttyS0 loglevel=4 panic=-1 oops=panic tsc=reliable watchdog_thresh=30"
 	words+=" rcupdate.rcu_cpu_stall_timeout=60 $APPEND"
-	# Whatever ends this script must end the machine
+	# The machine must end when this script ends, for whatever reason
 	setpriv --pdeathsig TERM timeout --foreground --kill-after=5 "$TIME_LIMIT" \
 		qemu-system-x86_64 -accel "tcg,thread=$THREADS" -cpu max -smp "$CPUS" -m "$MEMORY" \
 		-nodefaults -no-user-config -display none -vga none -no-reboot \
@@ -129,7 +133,7 @@ _qemu()
 		"$@"
 }
 
-# _qemu_piece DIR OPTION...: the machine of a kernel of the table; what it writes to its root is thrown away
+# _qemu_piece DIR OPTION...: runs the machine of a kernel of the table. Its changes to its root are thrown away.
 _qemu_piece()
 {
 	local dir=$1 piece boot root
@@ -173,7 +177,8 @@ _collect()
 	local dir=$1
 	mkdir -p "$dir/out"
 	if [[ $(head -c 5 "$dir/out.tar" | tr -d '\0') ]]; then
-		tar -C "$dir" --no-same-owner --warning=no-timestamp -xf "$dir/out.tar" || say "could not read the files that the guest sent"
+		tar -C "$dir" --no-same-owner --warning=no-timestamp -xf "$dir/out.tar" ||
+			say "cannot read the files that the guest sent"
 	fi
 	rm -rf "$dir/out.tar" "$dir/payload.tar" "$dir/harness"
 }
@@ -190,7 +195,7 @@ _begun_log()
 	tr -d '\r' <"$1/kernel.log" | sed -n "/$BEGIN_MARK/,\$p"
 }
 
-# _judge DIR QEMU_STATUS SECONDS: sets STATUS, and says on stderr what is wrong
+# _judge DIR QEMU_STATUS: sets STATUS, and reports on stderr what is wrong
 _judge()
 {
 	local dir=$1 qemu=$2 key value ended='' complaint=() complaints=$COMPLAINTS
@@ -210,7 +215,7 @@ _judge()
 		_show_log "$dir" 60
 		STATUS=$EX_PANIC
 	elif ((qemu == 124 || qemu == 137)); then
-		say "FAILED: time-out, no end after $TIME_LIMIT s (-t sets the limit)"
+		say "FAILED: time-out after $TIME_LIMIT s (-t sets the limit)"
 		_show_log "$dir"
 		STATUS=$EX_TIMEOUT
 	elif [[ $ended != clean || ! $status ]]; then
@@ -222,7 +227,7 @@ _judge()
 			mapfile -t complaint < <(_begun_log "$dir" | complaints_in)
 		fi
 		if ((${#complaint[@]})); then
-			say "FAILED: the kernel complained (the script's own status: $status)"
+			say "FAILED: the kernel complained (the command's own status: $status)"
 			printf '    | %s\n' "${complaint[@]}" >&2
 			say "the whole kernel log: $dir/dmesg.log"
 			STATUS=$EX_COMPLAINT
@@ -232,13 +237,13 @@ _judge()
 	fi
 }
 
-# _run DIR KEEP QEMU...: starts the machine that was prepared, shows what its script prints, and judges
+# _run DIR KEEP QEMU...: runs the machine that was prepared, shows the output of its command, and judges
 _run()
 {
 	local dir=$1 keep=$2 begin=$SECONDS qemu
 	shift 2
 	BEGUN='' STATUS=
-	# A pipe of its own: qemu makes it non-blocking, which must not reach whoever shares our output
+	# A pipe of its own, because qemu makes it non-blocking, which would affect other programs that share our output
 	set +e
 	"$@" -chardev file,id=output,path=/proc/self/fd/1 \
 		-device virtserialport,chardev=output,name=output </dev/null | cat
@@ -259,77 +264,64 @@ _run()
 	return "$STATUS"
 }
 
-# _run_dir DIR: where a run keeps its files: there, or in a directory of its own
+# _run_dir DIR: prints the directory for the files of a run: DIR, or a new one if that is empty
 _run_dir()
 {
 	if [[ $1 ]]; then
-		mkdir -p "$1" || die "cannot make the directory $1"
+		mkdir -p "$1" || die "cannot create the directory $1"
 		realpath "$1"
 	else
 		mktemp -d "${TMPDIR:-/tmp}/setnsmon-vm.XXXXXX"
 	fi
 }
 
+# set_machine MEMORY TIME_LIMIT: sets what the guest's machine is like, from the options and these defaults
+# shellcheck disable=SC2034  # SETNSMON_VM_PARALLEL is for _job
+set_machine()
+{
+	CPUS=${OPT[c]:-2} MEMORY=${OPT[m]:-$1} TIME_LIMIT=${OPT[t]:-$2} APPEND=${OPT[a]:-} THREADS=single
+	BENCH=${OPT[b]:-} LAYER=${OPT[l]:-} REAL_BOOT=${OPT[z]:-}
+	if [[ ${OPT[p]:-} ]]; then
+		THREADS=multi
+		SETNSMON_VM_PARALLEL=1
+	fi
+}
+
 cmd_run()
 {
-	local kernel=$DEFAULT_KERNEL opt paths=() extra=() dir keep=''
-	CPUS=2 MEMORY=1024 TIME_LIMIT=300 APPEND='' REAL_BOOT='' THREADS=single BENCH='' LAYER=''
-	while getopts :k:c:m:t:a:q:o:i:blpz opt; do
-		case $opt in
-		k) kernel=$OPTARG ;;
-		c) CPUS=$OPTARG ;;
-		m) MEMORY=$OPTARG ;;
-		t) TIME_LIMIT=$OPTARG ;;
-		a) APPEND=$OPTARG ;;
-		q) read -ra extra <<<"$OPTARG" ;;
-		o) keep=$OPTARG ;;
-		i) paths+=("$OPTARG") ;;
-		b) BENCH=1 ;;
-		l) LAYER=1 ;;
-		p)
-			THREADS=multi
-			# shellcheck disable=SC2034  # _job passes it on
-			SETNSMON_VM_PARALLEL=1
-			;;
-		z) REAL_BOOT=1 ;;
-		*) usage_error "run: -$OPTARG: unknown, or its value is missing" ;;
-		esac
-	done
-	shift $((OPTIND - 1))
-	(($#)) || usage_error "run: no script"
-	kernel_load "$kernel"
+	local extra=() dir
+	parse_options run k:c:m:t:a:q:o:i:blpz "$@"
+	((${#ARGS[@]})) || usage_error "run: no command"
+	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
+	set_machine 1024 300
+	read -ra extra <<<"${OPT[q]:-}"
 	need kernel
 	[[ ! $BENCH ]] || need bench
 	[[ ! $LAYER ]] || need shell
-	dir=$(_run_dir "$keep")
+	dir=$(_run_dir "${OPT[o]:-}")
 	_terminal_hints
-	_prepare "$dir" run "${paths[@]}" -- "$@"
-	_run "$dir" "$keep" _qemu_piece "$dir" "${extra[@]}"
+	_prepare "$dir" run "${OPT_PATHS[@]}" -- "${ARGS[@]}"
+	_run "$dir" "${OPT[o]:-}" _qemu_piece "$dir" "${extra[@]}"
 }
 
 cmd_shell()
 {
-	local kernel=$DEFAULT_KERNEL opt dir size
-	CPUS=2 MEMORY=1024 TIME_LIMIT=0 APPEND='' REAL_BOOT='' THREADS=single
-	while getopts :k:c:m:a: opt; do
-		case $opt in
-		k) kernel=$OPTARG ;;
-		c) CPUS=$OPTARG ;;
-		m) MEMORY=$OPTARG ;;
-		a) APPEND=$OPTARG ;;
-		*) usage_error "shell: -$OPTARG: unknown, or its value is missing" ;;
-		esac
-	done
+	local dir size
+	parse_options shell k:c:m:a: "$@"
+	((${#ARGS[@]} == 0)) || usage_error "shell: unknown argument '${ARGS[0]}'"
 	[[ -t 0 && -t 1 ]] || die "shell: needs a terminal" "for a script: $VM_NAME run -- COMMAND"
-	kernel_load "$kernel"
+	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
+	set_machine 1024 0
+	LAYER=1
 	need kernel
+	need shell
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/setnsmon-vm.XXXXXX")
 	# shellcheck disable=SC2064  # the value of now
 	trap "rm -rf '$dir'" EXIT
 	size=$(stty size)
 	LINES=${size% *} COLUMNS=${size#* }
 	_prepare "$dir" shell --
-	say "booting $K_NAME, some seconds; leave the shell with ctrl-D"
+	say "booting kernel $K_NAME, which takes some seconds; ctrl-D leaves the shell"
 	set +e
 	_qemu_piece "$dir" -chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty
 	set -e

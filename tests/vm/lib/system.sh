@@ -15,38 +15,29 @@ _newest_kernel()
 	[[ -s $dir/vmlinuz && -s $dir/initrd ]] || die "cannot read kernel $release or its initramfs from $disk"
 }
 
-# shellcheck disable=SC2034  # _qemu reads the settings of the machine
+need_system()
+{
+	! from_source || die "system: apt cannot install kernel $K_NAME"
+	need system
+}
+
 cmd_system()
 {
-	local kernel=$DEFAULT_KERNEL opt paths=() dir keep='' disk=''
-	CPUS=2 MEMORY=2048 TIME_LIMIT=900 APPEND='' THREADS=single
-	while getopts :k:c:m:t:a:o:i:d: opt; do
-		case $opt in
-		k) kernel=$OPTARG ;;
-		c) CPUS=$OPTARG ;;
-		m) MEMORY=$OPTARG ;;
-		t) TIME_LIMIT=$OPTARG ;;
-		a) APPEND=$OPTARG ;;
-		o) keep=$OPTARG ;;
-		i) paths+=("$OPTARG") ;;
-		d) disk=$OPTARG ;;
-		*) usage_error "system: -$OPTARG: unknown, or its value is missing" ;;
-		esac
-	done
-	shift $((OPTIND - 1))
-	(($#)) || usage_error "system: no script"
+	local dir disk
+	parse_options system k:c:m:t:a:o:i:d: "$@"
+	((${#ARGS[@]})) || usage_error "system: no command"
+	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
+	set_machine 2048 900
 	# Extra page tables are expensive on an emulated processor, which does not have the flaws that they mitigate
 	APPEND+=' root=/dev/vda mitigations=off'
-	kernel_load "$kernel"
-	dir=$(_run_dir "$keep")
-	[[ $disk ]] || disk=$dir/disk
+	dir=$(_run_dir "${OPT[o]:-}")
+	disk=${OPT[d]:-$dir/disk}
 	if [[ ! -e $disk ]]; then
-		! from_source || die "system: apt cannot install kernel $K_NAME"
-		need system
+		need_system
 		cp --sparse=always "$(piece_dir system)/root.img" "$disk"
 	fi
 	_terminal_hints
 	_newest_kernel "$disk" "$dir"
-	_prepare "$dir" system "${paths[@]}" -- "$@"
-	_run "$dir" "$keep" _qemu "$dir" "$dir/vmlinuz" "$dir/initrd" "$disk"
+	_prepare "$dir" system "${OPT_PATHS[@]}" -- "${ARGS[@]}"
+	_run "$dir" "${OPT[o]:-}" _qemu "$dir" "$dir/vmlinuz" "$dir/initrd" "$disk"
 }
