@@ -91,8 +91,8 @@ demo:
 	@tests/demo/demo
 
 vm-shell:
-	@$(VM) setup
-	@$(VM) build module tools
+	@$(VM) setup -l
+	@$(VM) build module tools installed
 	@$(VM) shell
 
 # Without kernel headers too
@@ -106,6 +106,7 @@ clean:
 	test ! -e tests/stress/Makefile || $(MAKE) -C tests/stress clean
 	test ! -e tests/kunit/Makefile || $(MAKE) -C tests/kunit clean
 	test ! -e tests/bench/Makefile || $(MAKE) -C tests/bench clean
+	@$(VM) cache -q
 
 .PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-lint check-build \
 	check-dkms check-deb check-host check-stress check-model check-fuzz check-long check-bench bench bench-docs \

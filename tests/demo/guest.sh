@@ -76,8 +76,6 @@ as_alice()
 
 start_container()
 {
-	mkdir -p /srv/box
-	tar -C /srv/box -xf /srv/box.tar
 	podman run --detach --name web --hostname web --rootfs /srv/box sleep 1000 >/dev/null
 	container=$(podman inspect --format '{{.State.Pid}}' web)
 }

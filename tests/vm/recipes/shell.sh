@@ -52,8 +52,8 @@ configure()
 	enter "$root" -- mandb --quiet --create
 }
 
-# Makes /srv/box.tar, the root of a container that holds busybox and nothing else. A guest has no network to get an image
-# from: `podman import /srv/box.tar box` makes one. (Outside a guest podman may lack the control groups to do it here.)
+# Makes /srv/box, the root of a container that has busybox and nothing else, for `podman run --rootfs /srv/box`. A guest
+# has no network to get an image from.
 add_container_root()
 {
 	local root=$1 box=$1/srv/box
@@ -63,8 +63,6 @@ add_container_root()
 		ln -s busybox "$box/bin/$name"
 	done
 	printf 'root:x:0:0:root:/root:/bin/sh\n' >"$box/etc/passwd"
-	tar -C "$box" -cf "$box.tar" .
-	rm -rf "$box"
 }
 
 # keep_difference TREE BASE INTO: moves the files of TREE that BASE does not have into INTO. TREE began as hard links to
@@ -80,7 +78,7 @@ keep_difference()
 		LC_ALL=C comm -z -13 "$scratch.base" "$scratch.tree" | sed -z 's/^[0-9]* //'
 		cd "$tree" && find . -type d -print0
 	) | tar -C "$tree" --null --no-recursion -T - -cf - | tar -C "$into" -xpf -
-	# Directories that both have, and that now hold nothing, need no place in the layer
+	# Directories of both that hold nothing new need no place in the layer
 	find "$into" -depth -mindepth 1 -type d -empty -printf '%P\0' |
 		while IFS= read -r -d '' name; do
 			[[ ! -d $base/$name ]] || rmdir "$into/$name"
