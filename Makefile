@@ -49,11 +49,19 @@ modules: kdir-exists
 
 kdir-exists:
 	@test -e $(KDIR)/Makefile || { \
-		echo "There are no kernel headers in $(KDIR)." >&2; \
-		echo "Install them: apt-get install linux-headers-$$(uname -r)" >&2; \
-		echo "or name others: make modules KDIR=/lib/modules/VERSION/build" >&2; \
-		echo "or let the throw-away machine build it: make demo" >&2; \
-		exit 1; }
+		release=$$(uname -r); \
+		echo "There are no kernel headers in $(KDIR)."; \
+		if ! command -v apt-cache >/dev/null; then \
+			echo "Install your distribution's headers for kernel $$release,"; \
+		elif apt-cache show "linux-headers-$$release" >/dev/null 2>&1; then \
+			echo "Install them: sudo apt-get install linux-headers-$$release"; \
+		else \
+			echo "apt has no package linux-headers-$$release for the running kernel. Boot a kernel that has one"; \
+			echo "(on Debian: linux-image-amd64 with linux-headers-amd64, after apt-get update),"; \
+		fi; \
+		echo "or name other headers: make modules KDIR=/lib/modules/VERSION/build"; \
+		echo "or let a throw-away machine build and run it: make demo"; \
+		exit 1; } >&2
 
 tools:
 	$(MAKE) -C tools
