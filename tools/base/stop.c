@@ -17,14 +17,14 @@ static void on_signal(int signal __attribute__((unused)))
 	int saved = errno;
 	ssize_t n = write(event_fd, &one, sizeof(one));
 
-	/* It fails only if it was written to more often than it can count. */
+	/* Fails only when the counter of the eventfd would overflow. */
 	(void)n;
 	errno = saved;
 }
 
 static int catch (int signal)
 {
-	/* Once: the second finds the default action. Writes go on where they were. */
+	/* SA_RESETHAND: a second signal kills us. SA_RESTART: interrupted writes resume. */
 	struct sigaction action = { .sa_handler = on_signal,
 				    .sa_flags = SA_RESETHAND | SA_RESTART };
 
@@ -45,7 +45,7 @@ int stop_fd(void)
 {
 	event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (event_fd < 0 || catch (SIGINT) || catch (SIGTERM) || catch_unless_ignored(SIGHUP)) {
-		warn("cannot prepare for signals");
+		warn("cannot set up signal handlers");
 		return -1;
 	}
 	return event_fd;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How a person or a service manager asks the program to end. */
+/* Signals that ask the program to end. */
 #ifndef SETNSMON_STOP_H
 #define SETNSMON_STOP_H
 
 /*
- * From now on the first SIGINT, SIGTERM or SIGHUP (unless that is ignored, as
- * by nohup) makes the file descriptor that is returned readable, and does no
- * more; so what is under way is finished. The second ends the program at once.
- * Returns -1 after a message if that cannot be arranged.
+ * Returns a file descriptor that becomes readable at the first SIGINT, SIGTERM
+ * or SIGHUP (unless SIGHUP is ignored, as under nohup). That signal does nothing
+ * else, so work in progress is finished. A second signal kills the program.
+ * Returns -1 after a message if the handlers cannot be set up.
  */
 int stop_fd(void);
 

@@ -3,7 +3,7 @@
 #include <pwd.h>
 #include <stdio.h>
 
-/* A user goes into the slot that its number selects, and pushes out another. */
+/* The uid selects the slot of a user, whose previous user is forgotten. */
 #define SLOTS 256
 
 struct slot {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * JSON by RapidJSON, the one C++ library here. It builds no tree, which is why it
- * needs less than the C libraries. What can go wrong is the library's: numbers, and
- * strings that come from outside. Where keys, commas and brackets are is the same in
- * every line, but for objects that are null; so a key is made once, with the comma
- * before it and the colon behind, and the library's own count of them is left out.
+ * JSON comes from RapidJSON rather than from code of our own: unprivileged users
+ * choose the strings that are escaped, the state files of container runtimes will be
+ * parsed with it too, and it is headers only, so that an installed reader needs no
+ * further package. Unlike the C libraries it writes without building a tree first.
+ *
+ * The library writes what can go wrong: numbers, and strings from outside. Keys,
+ * commas and brackets are the same in every line, except for objects that are null.
+ * So each key is prepared once, with the comma before it and the colon after it, and
+ * the library's own tracking of them is bypassed.
  */
 extern "C" {
 #include "record/fields.h"
@@ -45,14 +49,14 @@ class line_writer : private rapidjson::Writer<StringBuffer>
 		WriteInt(value);
 	}
 
-	/* What is JSON already. */
+	/* Appends text that is JSON already. */
 	void json(const char *text, size_t len)
 	{
 		memcpy(os_->Push(len), text, len);
 	}
 
-	/* A string of ours, which needs no escapes. */
-	void plain_string(const char *text, size_t len)
+	/* Appends a string of our own, which needs no escapes. */
+	void own_string(const char *text, size_t len)
 	{
 		char *to = os_->Push(len + 2);
 
@@ -61,21 +65,21 @@ class line_writer : private rapidjson::Writer<StringBuffer>
 		to[len + 1] = '"';
 	}
 
-	/* A string that is not ours: every character beyond ASCII goes out as \uXXXX. */
-	void foreign_string(const char *text, size_t len)
+	/* Appends an untrusted string, with \uXXXX for every character beyond ASCII. */
+	void untrusted_string(const char *text, size_t len)
 	{
 		rapidjson::Writer<StringBuffer, UTF8<>, ASCII<>>(*os_).String(text, len);
 	}
 };
 
-/* What is known of a row of the field table before any record. */
+/* A row of the field table, prepared for all records. */
 struct row {
 	const struct field *field;
-	std::string key;   /* quoted, with what stands around it */
-	unsigned int rows; /* as many as it stands for if it is null: all of an object */
+	std::string key;   /* quoted, with the punctuation around it */
+	unsigned int rows; /* rows that a null replaces: all of an object, or 1 */
 };
 
-/* All rows of one type of record. */
+/* Returns the rows of one type of record. */
 std::vector<row> rows_of(unsigned int record_type)
 {
 	unsigned int count, last;
@@ -97,7 +101,7 @@ std::vector<row> rows_of(unsigned int record_type)
 void write_name(line_writer &out, const char *name, u32 number)
 {
 	if (name)
-		out.plain_string(name, strlen(name));
+		out.own_string(name, strlen(name));
 	else
 		out.number(number);
 }
@@ -112,13 +116,13 @@ void write_names(line_writer &out, const struct field_name *names, u32 bits)
 			continue;
 		if (!first)
 			out.json(",", 1);
-		out.plain_string(names->name, strlen(names->name));
+		out.own_string(names->name, strlen(names->name));
 		first = false;
 	}
 	out.json("]", 1);
 }
 
-/* Repaired where it is not UTF-8, and then all its bytes as well. */
+/* Writes a name as UTF-8 and, if that took a repair, all its bytes too. */
 void write_comm(line_writer &out, const u8 *comm)
 {
 	size_t len = strnlen((const char *)comm, SETNSMON_COMM_LEN);
@@ -126,13 +130,13 @@ void write_comm(line_writer &out, const u8 *comm)
 	char hex[2 * SETNSMON_COMM_LEN];
 	size_t text_len = utf8_repair(text, comm, len);
 
-	out.foreign_string(text, text_len);
+	out.untrusted_string(text, text_len);
 	if (text_len == len && !memcmp(text, comm, len))
 		return;
 	for (size_t i = 0; i < len; i++)
 		text_hex8(&hex[2 * i], comm[i]);
 	out.json(",\"comm_bytes\":", 14);
-	out.plain_string(hex, 2 * len);
+	out.own_string(hex, 2 * len);
 }
 
 void write_value(line_writer &out, const struct field *f, const struct setnsmon_record *rec)
@@ -145,7 +149,7 @@ void write_value(line_writer &out, const struct field *f, const struct setnsmon_
 		break;
 	case FIELD_TIME:
 		text_time(text, field_u64(f, rec));
-		out.plain_string(text, TEXT_TIME_LEN);
+		out.own_string(text, TEXT_TIME_LEN);
 		break;
 	case FIELD_U64:
 		out.number(field_u64(f, rec));
@@ -158,7 +162,7 @@ void write_value(line_writer &out, const struct field *f, const struct setnsmon_
 		break;
 	case FIELD_HEX64:
 		text_hex64(text, field_u64(f, rec));
-		out.plain_string(text, TEXT_HEX64_LEN);
+		out.own_string(text, TEXT_HEX64_LEN);
 		break;
 	case FIELD_COMM:
 		write_comm(out, field_bytes(f, rec));

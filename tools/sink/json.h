@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One record as one line of JSON: the fields of fields.h in their order, the
- * dots of their paths turned into objects.
+ * One record as one line of JSON: the fields of record/fields.h in their order,
+ * with the dots of their paths turned into objects.
  *
- * Of a string from user space only printable ASCII goes out as it is, all else as
- * \uXXXX. One that is not UTF-8, or holds DEL, has U+FFFD for each wrong byte,
- * and the key after it, "comm_bytes", has all its bytes in hexadecimal. So all
- * come back byte for byte, and none can reach a terminal.
+ * A string from user space keeps its printable ASCII; every other character becomes
+ * \uXXXX. If it is not UTF-8, or holds DEL, each wrong byte becomes U+FFFD, and the
+ * next key, "comm_bytes", holds all bytes in hexadecimal. So a program can recover
+ * every byte, and no byte can control a terminal.
  */
 #ifndef SETNSMON_JSON_H
 #define SETNSMON_JSON_H
@@ -20,14 +20,14 @@ extern "C" {
 
 struct json;
 
-/* NULL when memory is short. */
+/* Returns NULL if memory is short. */
 struct json *json_new(void);
 void json_free(struct json *json);
 
 /*
- * Makes the line of a record, with its newline and no NUL, sets *@line to it
- * and returns its length: 0 for a type of record that is not known. It stays
- * until the next call.
+ * Writes the line of a record, with its newline and without a NUL, into a buffer of
+ * @json and points *@line to it. The line is valid until the next call. Returns its
+ * length, or 0 for an unknown type of record.
  */
 size_t json_line(struct json *json, const struct setnsmon_record *rec, const char **line);
 

@@ -6,8 +6,8 @@
 #include <wctype.h>
 
 /*
- * Columns that a character takes; 0 for one that is not to be shown as it is.
- * That includes those that are drawn over the one before them.
+ * Returns the columns that a character takes, or 0 if it must be escaped. Combining
+ * characters are escaped too, because they change the character before them.
  */
 static unsigned int columns_of(u32 code, bool utf8)
 {

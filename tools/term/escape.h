@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Strings of others, made fit for a terminal. Printable characters stay; a
- * backslash becomes \\ and every byte of anything else \xHH, so nothing in them
+ * Makes untrusted strings safe for a terminal. Printable characters stay. A
+ * backslash becomes \\, and every byte of anything else \xHH, so that no string
  * can move the cursor, change a colour or end a line.
  */
 #ifndef SETNSMON_ESCAPE_H
@@ -9,15 +9,15 @@
 
 #include "portable.h"
 
-/* Bytes of the longest unit: \xHH for each of four bytes. */
+/* Length of the longest unit: \xHH for each of four bytes. */
 #define ESCAPE_UNIT_MAX 16
 
 /**
- * struct escape_unit - one character, as it is shown
- * @text: without a NUL
+ * struct escape_unit - one character, escaped
+ * @text: how to show it, without a NUL
  * @len: bytes of @text
- * @width: columns of the terminal that it takes
- * @used: bytes of the string that it stands for
+ * @width: terminal columns that @text takes
+ * @used: bytes of the string that it replaces
  */
 struct escape_unit {
 	char text[ESCAPE_UNIT_MAX];
@@ -27,8 +27,8 @@ struct escape_unit {
 };
 
 /*
- * The first unit of the @len bytes at @s; @len is not 0. Without @utf8 only
- * ASCII is printable; with it, what the locale says.
+ * Escapes the first character of the @len bytes at @s; @len must not be 0. Without
+ * @utf8 only ASCII counts as printable. With it, the locale decides.
  */
 struct escape_unit escape_next(const u8 *s, size_t len, bool utf8);
 

@@ -3,7 +3,7 @@
 
 #define IS_SURROGATE(code) ((code) >= 0xd800 && (code) <= 0xdfff)
 
-/* Bytes of the sequence that begins with @lead; 0 if none does. */
+/* Returns the length of the sequence that starts with @lead, or 0 if none can. */
 static unsigned int sequence_length(u8 lead)
 {
 	if (lead < 0x80)
