@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		want = SIGNING_SECURE_BOOT;
 	else
 		want = enforced ? SIGNING_ENFORCED : SIGNING_LOCKDOWN;
-	i = signing_demanded("/tree");
+	i = signing_policy("/tree");
 	REQUIRE(i == want, "%u, not %u", i, want);
 	return 0;
 }

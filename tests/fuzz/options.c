@@ -72,7 +72,7 @@ static void check_choice(const char *text)
 		want++;
 	if (setjmp(refused)) {
 		REQUIRE(!names[want], "'%s' was refused", text);
-		REQUIRE(strstr(message, "it is one of table, json, logfmt"), "said: %s", message);
+		REQUIRE(strstr(message, "(expected: table, json, logfmt)"), "said: %s", message);
 		return;
 	}
 	REQUIRE(option_choice(NULL, "FORMAT", names, text) == want && names[want], "'%s' was taken",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module that says anything of itself, and reads that return anything: source.c is
+ * A module that says anything of itself, and reads that return anything: device.c is
  * given these in the place of open(2), ioctl(2) and read(2). Each record that comes out
  * is just what the module gave, cut or filled with zeros to what this program knows.
  */
-#include "source/source.h"
+#include "source/device.h"
 #include "fuzz.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	good = !ioctl_error && info.abi_version == SETNSMON_ABI_VERSION && info.record_size >= 40 &&
 	       info.record_size < 65536;
 	message[0] = '\0';
-	REQUIRE(source_open(&source, "device") == good, "version %u, size %u", info.abi_version,
+	REQUIRE(device_open(&source, "device") == good, "version %u, size %u", info.abi_version,
 		info.record_size);
 	REQUIRE(!good == !!message[0], "said: %s", message);
 	if (!good)

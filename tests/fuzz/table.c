@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "sink/table.h"
+#include "term/screen.h"
 #include "passwd.h"
 #include "unicode.h"
 
@@ -42,7 +43,9 @@ static unsigned int check_text(char *text, const struct table *table)
 		len = end - line;
 		if (table->color)
 			len = without_colours(line, len);
-		shown_width(line, len, table->utf8);
+		/* The first line, of titles, was written before the width was set. */
+		REQUIRE(shown_width(line, len, table->utf8) <= table->width || !lines,
+			"a line is wider than %u: %s", table->width, line);
 	}
 	return lines;
 }
@@ -59,8 +62,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	table_begin(&table, out, options & 1);
 	table.utf8 = options & 2;
-	table.width = options & 4 ? 80 : options & 8 ? take_u8(&in) : TABLE_WIDE;
-	table.height = options & 16 ? 10 : 0;
+	table.width = options & 4 ? 80 : options & 8 ? take_u8(&in) : SCREEN_WIDTH;
+	table.page = options & 16 ? 10 : 0;
 	passwd_names.size = in.size < 128 ? in.size : 128;
 	passwd_names.data = in.data;
 	in.data += passwd_names.size;

@@ -5,23 +5,28 @@
  * written out here, not taken from the field table.
  */
 #define _GNU_SOURCE
-#include "sink/cells.h"
-#include "term/escape.h"
-#include "sink/json.h"
 #include "base/diagnose.h"
-#include "source/source.h"
-#include "sink/table.h"
-#include "record/text.h"
+#include "base/timezone.h"
 #include "enrich/users.h"
+#include "pipeline.h"
+#include "record/text.h"
+#include "sink/cells.h"
+#include "sink/json.h"
+#include "sink/table.h"
+#include "source/source.h"
+#include "term/escape.h"
 #include "term/utf8.h"
 #include "tap.h"
 
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <linux/sched.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 /* ---- records ---- */
 
@@ -634,6 +639,12 @@ static bool has(const char *s, const char *part)
 	return false;
 }
 
+static void is_text(const char *got, const char *want)
+{
+	if (strcmp(got, want))
+		FAIL("'%s' is not '%s'", got, want);
+}
+
 static void table_of_a_call(void)
 {
 	struct setnsmon_record rec = full();
@@ -641,13 +652,25 @@ static void table_of_a_call(void)
 
 	rec.setns.owner_level = 0;
 	rec.setns.uid = rec.setns.euid = 4000000001;
-	s = rows(&rec, 1, 120, false);
-	EQ(lines_in(s), 1);
-	CHECK(!strcmp(s, "21:04:13.120 812/813 4000000001   nsenter         net         "
-			 "103 -> 4026532208        ok     init above          to-init,upward\n"));
-	s = rows(&rec, 1, 80, false);
-	CHECK(!strcmp(s, "21:04:13 812/813 4000000+ nsenter         net      4026532208 "
-			 "ok     to-init,upward\n"));
+	s = rows(&rec, 1, 140, false);
+	is_text(s, "21:04:13.120 812/813 4000000001   nsenter         net         "
+		   "103 -> 4026532208        ok     init above          to-init,upward\n");
+	is_text(rows(&rec, 1, 120, false),
+		"21:04:13 812/813 4000000+ nsenter         net     103 -> 4026532208        ok     "
+		"init above          to-init,upward\n");
+	is_text(rows(&rec, 1, 100, false),
+		"21:04:13 812/813 4000000+ nsenter         net     103 -> 4026532208        ok     "
+		"to-init,upward\n");
+	is_text(rows(&rec, 1, 80, false),
+		"21:04:13 812/813 4000000+ nsenter       net     4026532208 ok     to-init,upward\n");
+	is_text(rows(&rec, 1, 72, false),
+		"21:04:13 4000000+ nsenter       net     4026532208 ok     to-init,upward\n");
+	is_text(rows(&rec, 1, 60, false),
+		"21:04:13 4000000+ nsenter       net     ok     to-init+1\n");
+	is_text(rows(&rec, 1, 50, false), "21:04:13 40000+ nsenter   net    ok     to-init+1\n");
+	is_text(rows(&rec, 1, 40, false), "21:04:13 40000+ nsenter   net    ok\n");
+	is_text(rows(&rec, 1, 30, false), "40000+ nsenter   net    ok\n");
+	is_text(rows(&rec, 1, 10, false), "40000+ +\n");
 }
 
 static void table_of_targets(void)
@@ -655,30 +678,33 @@ static void table_of_targets(void)
 	struct setnsmon_record rec = full();
 
 	rec.setns.before[SETNSMON_LINK_NET] = rec.setns.target_inum;
-	CHECK(has(rows(&rec, 1, 120, false), " 4026532208 (same) "));
+	CHECK(has(rows(&rec, 1, 140, false), " 4026532208 (same) "));
 	rec.setns.owner_uid = 4000000001;
-	CHECK(has(rows(&rec, 1, 120, false), " 4000000+@4026531837 above "));
+	CHECK(has(rows(&rec, 1, 140, false), " 4000000+@4026531837 above "));
 	rec.setns.target_type = CLONE_NEWPID;
-	CHECK(has(rows(&rec, 1, 120, false), " pid         105 -> 4026532208 "));
+	CHECK(has(rows(&rec, 1, 140, false), " pid         105 -> 4026532208 "));
 
 	rec.setns.fd_kind = SETNSMON_FD_PIDFD;
 	rec.setns.has &= ~SETNSMON_HAS_TARGET_NS;
 	rec.setns.nstype = CLONE_NEWNET;
 	rec.setns.before[SETNSMON_LINK_NET] = 103;
-	CHECK(has(rows(&rec, 1, 120, false), " net         103 -> 303 "));
+	CHECK(has(rows(&rec, 1, 140, false), " net         103 -> 303 "));
 	rec.setns.nstype = CLONE_NEWPID;
-	CHECK(has(rows(&rec, 1, 120, false), " pid         105 -> 304 "));
+	CHECK(has(rows(&rec, 1, 140, false), " pid         105 -> 304 "));
 	rec.setns.nstype = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWNS;
-	CHECK(has(rows(&rec, 1, 120, false), " mnt,net+1   pid 900 "));
+	CHECK(has(rows(&rec, 1, 140, false), " mnt,net,uts pid 900 "));
+	rec.setns.nstype |= CLONE_NEWIPC | CLONE_NEWUSER;
+	CHECK(has(rows(&rec, 1, 140, false), " ipc,mnt+3   pid 900 "));
+	CHECK(has(rows(&rec, 1, 80, false), " ipc+4   pid 900 "));
 	rec.setns.has &= ~SETNSMON_HAS_TARGET_PID;
-	CHECK(has(rows(&rec, 1, 120, false), " pid gone "));
+	CHECK(has(rows(&rec, 1, 140, false), " pid gone "));
 
 	rec.setns.has = SETNSMON_HAS_RET;
 	rec.setns.fd_kind = SETNSMON_FD_NONE;
 	rec.setns.nstype = 0;
-	CHECK(has(rows(&rec, 1, 120, false), " -           fd closed "));
+	CHECK(has(rows(&rec, 1, 140, false), " -           fd closed "));
 	rec.setns.fd_kind = SETNSMON_FD_OTHER;
-	CHECK(has(rows(&rec, 1, 120, false), " not a ns "));
+	CHECK(has(rows(&rec, 1, 140, false), " not a ns "));
 }
 
 static void table_of_results(void)
@@ -705,7 +731,7 @@ static void table_of_losses(void)
 	CHECK(!strcmp(s, "--- 37 records lost on CPU 3 ---\n--- 1 record lost on CPU 3 ---\n"));
 }
 
-static void table_tells_a_new_date(void)
+static void table_shows_a_new_date(void)
 {
 	struct setnsmon_record recs[2] = { full(), full() };
 	const char *s;
@@ -713,7 +739,126 @@ static void table_tells_a_new_date(void)
 	recs[1].real_ns += 86400ULL * 1000000000;
 	s = rows(recs, 2, 120, false);
 	EQ(lines_in(s), 3);
-	CHECK(has(s, "\n--- 2026-11-22 ---\n"));
+	CHECK(has(s, "\n--- 2026-11-22 UTC ---\n"));
+}
+
+static void set_zone(const char *tz)
+{
+	setenv("TZ", tz, 1);
+	tzset();
+}
+
+/* Returns the titles of a table of the default width. */
+static const char *titles(void)
+{
+	FILE *out = fmemopen(table_text, sizeof(table_text), "w");
+	struct table table;
+
+	table_begin(&table, out, false);
+	fclose(out);
+	return table_text;
+}
+
+static void table_shows_its_time_zone(void)
+{
+	/* Summer time ends, in this rule, within the day of full(). */
+	struct setnsmon_record recs[2] = { full(), full() };
+
+	recs[0].real_ns -= 12 * 3600 * 1000000000ULL;
+	is_text(titles(), "TIME UTC     PID USER     COMMAND       KIND    TO         RESULT FLAGS\n");
+	set_zone("<+0530>-5:30");
+	is_text(titles(), "TIME +0530   PID USER     COMMAND       KIND    TO         RESULT FLAGS\n");
+	set_zone("AAA0BBB,J1/0,J325/20");
+	CHECK(has(rows(recs, 2, 80, false), "\n--- 2026-11-21 AAA ---\n"));
+	CHECK(has(rows(recs, 1, 80, false), "--- 2026-11-21 BBB ---\n"));
+	set_zone("UTC0");
+}
+
+static void table_takes_its_width_from_columns(void)
+{
+	static const char *const wrong[] = { "", "0", "-100", "100x", "x", "99999999999999999999" };
+	unsigned int i;
+
+	setenv("COLUMNS", "100", 1);
+	CHECK(has(titles(), " FROM -> TO "));
+	CHECK(!strstr(titles(), "OWNER"));
+	setenv("COLUMNS", "40", 1);
+	is_text(titles(), "TIME UTC USER   COMMAND   KIND   RESULT\n");
+	setenv("COLUMNS", "160", 1);
+	CHECK(has(titles(), " OWNER "));
+	/* Without it the terminal behind stderr counts, if there is one. */
+	for (i = 0; i < ARRAY_SIZE(wrong) && !isatty(STDERR_FILENO); i++) {
+		setenv("COLUMNS", wrong[i], 1);
+		CHECK(has(titles(), " TO         RESULT FLAGS\n"));
+	}
+	unsetenv("COLUMNS");
+	CHECK(isatty(STDERR_FILENO) || has(titles(), " TO         RESULT FLAGS\n"));
+	setenv("COLUMNS", "80", 1);
+}
+
+/* Returns the terminal columns of the widest line. */
+static unsigned int widest(const char *s)
+{
+	unsigned int width = 0, most = 0, n;
+	u32 code = 0;
+
+	while ((n = utf8_decode((const u8 *)s, strlen(s), &code))) {
+		width = code == '\n' ? 0 : width + wcwidth(code);
+		most = width > most ? width : most;
+		s += n;
+	}
+	CHECK(!*s);
+	return most;
+}
+
+/* A record whose cells are as wide as they get on a real system. */
+static struct setnsmon_record wide(void)
+{
+	struct setnsmon_record rec = full();
+
+	rec.setns.pid = 4194303;
+	rec.setns.tid = 4194304;
+	rec.setns.uid = 4000000001;
+	rec.setns.euid = 4000000002;
+	memcpy(rec.setns.comm, "containerd-shim", 15);
+	rec.setns.before[SETNSMON_LINK_NET] = 4026531840;
+	rec.setns.owner_uid = 4000000003;
+	rec.setns.owner_inum = 4026532199;
+	rec.setns.ret = -22;
+	rec.setns.flags = (1U << 8) - 1;
+	return rec;
+}
+
+static void table_does_not_wrap(void)
+{
+	struct setnsmon_record recs[4] = { wide(), lost(ULLONG_MAX), ones() };
+	unsigned int width, i;
+
+	recs[1].cpu = UINT_MAX;
+	for (width = 1; width <= 250; width++) {
+		for (i = 0; i < 20; i++) {
+			recs[3] = random_record();
+			if (widest(rows(recs, ARRAY_SIZE(recs), width, false)) > width)
+				FAIL("at %u columns: %s", width, table_text);
+		}
+	}
+}
+
+/* Numbers are whole, and so is the result, in every width that shows them. */
+static void table_keeps_numbers_whole(void)
+{
+	struct setnsmon_record rec = wide();
+	unsigned int width;
+	const char *s;
+
+	for (width = 30; width <= 250; width++) {
+		s = rows(&rec, 1, width, false);
+		CHECK(has(s, " EINVAL"));
+		CHECK(width < 72 || has(s, " 4026532208 "));
+		CHECK(width < 80 || has(s, " 4194303/4194304 "));
+		CHECK(width < 100 || has(s, " 4026531840 -> 4026532208 "));
+		CHECK(width < 120 || has(s, "@4026532199 above"));
+	}
 }
 
 static void table_repeats_its_titles(void)
@@ -727,7 +872,7 @@ static void table_repeats_its_titles(void)
 	table_begin(&table, out, false);
 	table.year = 126;
 	table.day = 324;
-	table.height = 10;
+	table.page = 10;
 	for (i = 0; i < 27; i++)
 		table_record(&table, &rec);
 	fclose(out);
@@ -784,7 +929,7 @@ static void table_of_random_records(void)
 static void is_cell(const char *string, size_t len, unsigned int limit, bool utf8, const char *want,
 		    unsigned int width)
 {
-	struct cell cell = { .limit = limit, .utf8 = utf8 };
+	struct cell cell = { .max_width = limit, .utf8 = utf8 };
 
 	cell_add_string(&cell, string, len);
 	if (cell.len != strlen(want) || memcmp(cell.text, want, cell.len))
@@ -810,7 +955,7 @@ static void cells_are_cut_between_characters(void)
 
 static void cells_do_not_overflow(void)
 {
-	struct cell cell = { .limit = UINT_MAX };
+	struct cell cell = { .max_width = UINT_MAX };
 	unsigned int i;
 
 	for (i = 0; i < 2 * CELL_MAX; i++) {
@@ -888,7 +1033,7 @@ static void batches_of_other_sizes(void)
 
 	for (i = 0; i < ARRAY_SIZE(differences); i++) {
 		size_t step = sizeof(struct setnsmon_record) + differences[i];
-		struct source source = { .info.record_size = step, .batch = batch, .count = 3 };
+		struct source source = { .record_size = step, .batch = batch, .count = 3 };
 		struct setnsmon_record rec;
 
 		for (n = 0; n < 3; n++)
@@ -901,7 +1046,177 @@ static void batches_of_other_sizes(void)
 	}
 }
 
-/* ---- what the kernel demands of signatures ---- */
+/* ---- the pipeline ---- */
+
+/* A source that has records of its own instead of a device. */
+struct memory {
+	struct source source;
+	struct setnsmon_record recs[8];
+	unsigned int batches;
+};
+
+static enum source_read read_memory(struct source *source)
+{
+	struct memory *memory = (struct memory *)source;
+
+	if (!memory->batches)
+		return SOURCE_END;
+	memory->batches--;
+	source->count = ARRAY_SIZE(memory->recs);
+	return SOURCE_BATCH;
+}
+
+static const struct source_ops memory_ops = { .read = read_memory };
+
+/* Seven calls and a loss of 37 records, @batches times. */
+static void fill_memory(struct memory *memory, unsigned int batches)
+{
+	unsigned int i;
+
+	*memory = (struct memory){ .source = { .ops = &memory_ops, .path = "memory" } };
+	memory->source.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	memory->source.record_size = sizeof(memory->recs[0]);
+	memory->source.backlog = 10;
+	memory->source.batch = (u8 *)memory->recs;
+	memory->batches = batches;
+	for (i = 0; i < ARRAY_SIZE(memory->recs); i++)
+		memory->recs[i] = i == 3 ? lost(37) : full();
+}
+
+struct output {
+	struct sink *sink;
+	FILE *out;
+	char *text;
+	size_t len;
+};
+
+static void open_output(struct output *output, const struct sink_type *type)
+{
+	struct sink_options options = { 0 };
+
+	output->out = options.out = open_memstream(&output->text, &output->len);
+	output->sink = type->open(&options);
+}
+
+static void close_output(struct output *output)
+{
+	output->sink->type->close(output->sink);
+	fclose(output->out);
+}
+
+/* Runs a pipeline into a sink of this type; returns the lines written. */
+static unsigned int run_pipeline(struct pipeline *pipeline, struct memory *memory, bool drain)
+{
+	struct output output;
+	unsigned int lines;
+
+	open_output(&output, &sink_logfmt);
+	pipeline->source = &memory->source;
+	pipeline->sinks = &output.sink;
+	pipeline->sink_count = 1;
+	if (drain)
+		pipeline_limit_to_backlog(pipeline);
+	CHECK(pipeline_run(pipeline));
+	close_output(&output);
+	close(memory->source.fd);
+	lines = lines_in(output.text);
+	free(output.text);
+	return lines;
+}
+
+static void a_pipeline_feeds_two_sinks(void)
+{
+	struct output outputs[3];
+	struct sink *sinks[3];
+	struct memory memory;
+	struct pipeline pipeline = { .source = &memory.source, .sinks = sinks, .sink_count = 3 };
+	unsigned int i;
+
+	fill_memory(&memory, 2);
+	for (i = 0; i < ARRAY_SIZE(outputs); i++) {
+		open_output(&outputs[i], i ? &sink_json : &sink_table);
+		sinks[i] = outputs[i].sink;
+	}
+	CHECK(pipeline_run(&pipeline));
+	EQ(pipeline.calls, 14);
+	EQ(pipeline.lost, 74);
+	for (i = 0; i < ARRAY_SIZE(outputs); i++)
+		close_output(&outputs[i]);
+	close(memory.source.fd);
+	EQ(lines_in(outputs[1].text), 16);
+	CHECK(!strcmp(outputs[1].text, outputs[2].text));
+	CHECK(has(outputs[0].text, "--- 37 records lost on CPU 3 ---"));
+	CHECK(has(outputs[0].text, " nsenter "));
+	for (i = 0; i < ARRAY_SIZE(outputs); i++)
+		free(outputs[i].text);
+}
+
+static void a_pipeline_ends_at_its_limit(void)
+{
+	struct pipeline pipeline = { .limit = 10 };
+	struct memory memory;
+
+	fill_memory(&memory, 100);
+	EQ(run_pipeline(&pipeline, &memory, false), 11);
+	EQ(pipeline.calls, 10);
+}
+
+/* Losses do not count: each stands before a call that is still held. */
+static void a_pipeline_ends_with_the_backlog(void)
+{
+	struct pipeline pipeline = { 0 };
+	struct memory memory;
+
+	fill_memory(&memory, 100);
+	EQ(run_pipeline(&pipeline, &memory, true), 11);
+	EQ(pipeline.calls, 10);
+	EQ(pipeline.lost, 37);
+}
+
+/* ---- the time zone ---- */
+
+/* Returns what timezone_prepare() writes to stderr with this TZ. */
+static const char *zone_message(const char *tz)
+{
+	static char message[256];
+	int fds[2], saved = dup(STDERR_FILENO);
+	ssize_t len;
+
+	CHECK(!pipe(fds));
+	dup2(fds[1], STDERR_FILENO);
+	setenv("TZ", tz, 1);
+	timezone_prepare();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(fds[1]);
+	len = read(fds[0], message, sizeof(message) - 1);
+	message[len > 0 ? len : 0] = '\0';
+	close(fds[0]);
+	return message;
+}
+
+static void unknown_time_zones_are_reported(void)
+{
+	static const char *const good[] = { "", "UTC", ":UTC", "UTC0", "CET-1CEST", "<+0530>-5:30",
+					    "EST5EDT,M3.2.0,M11.1.0", "/dev/null" };
+	static const char *const bad[] = { "Nowhere/Town", "Europe/Berlim", "XY1", "<+03", "CET",
+					   "/nowhere", ":Nowhere" };
+	unsigned int i;
+
+	setenv("TZDIR", "/nowhere", 1);
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		is_text(zone_message(good[i]), "");
+		CHECK(!strcmp(getenv("TZ"), good[i]));
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		CHECK(has(zone_message(bad[i]), "unknown time zone '"));
+		CHECK(!strcmp(getenv("TZ"), "UTC0"));
+	}
+	unsetenv("TZDIR");
+	set_zone("UTC0");
+}
+
+/* ---- the signing policy of the kernel ---- */
 
 static size_t secure_boot_len = 5;
 
@@ -936,7 +1251,7 @@ static enum signing demanded(const char *enforce, const char *lockdown, const ch
 		if (!file || fwrite(files[i].text, files[i].len, 1, file) != 1 || pclose(file))
 			FAIL("cannot write %s", files[i].path);
 	}
-	result = signing_demanded(root);
+	result = signing_policy(root);
 	snprintf(command, sizeof(command), "rm -r %s", root);
 	CHECK(!system(command));
 	return result;
@@ -998,7 +1313,11 @@ static const struct tap_case cases[] = {
 	CASE(table_of_targets),
 	CASE(table_of_results),
 	CASE(table_of_losses),
-	CASE(table_tells_a_new_date),
+	CASE(table_shows_a_new_date),
+	CASE(table_shows_its_time_zone),
+	CASE(table_takes_its_width_from_columns),
+	CASE(table_does_not_wrap),
+	CASE(table_keeps_numbers_whole),
 	CASE(table_repeats_its_titles),
 	CASE(table_leaves_out_unknown_types),
 	CASE(table_is_safe),
@@ -1008,6 +1327,10 @@ static const struct tap_case cases[] = {
 	CASE(utf8_is_strict),
 	CASE(users_have_names_or_numbers),
 	CASE(batches_of_other_sizes),
+	CASE(a_pipeline_feeds_two_sinks),
+	CASE(a_pipeline_ends_at_its_limit),
+	CASE(a_pipeline_ends_with_the_backlog),
+	CASE(unknown_time_zones_are_reported),
 	CASE(unsigned_modules_are_welcome),
 	CASE(signed_modules_are_demanded),
 	CASE(secure_boot_of_another_length_is_none),
@@ -1018,6 +1341,7 @@ int main(void)
 	int failed;
 
 	setenv("TZ", "UTC0", 1);
+	setenv("COLUMNS", "80", 1);
 	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
 		printf("1..0 # SKIP there is no locale C.UTF-8\n");
 		return 0;

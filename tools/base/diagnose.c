@@ -10,11 +10,11 @@
 
 #define SIG_ENFORCE "/sys/module/module/parameters/sig_enforce"
 #define LOCKDOWN    "/sys/kernel/security/lockdown"
-/* Four bytes of attributes, then 1 or 0 */
+/* An EFI variable: four bytes of attributes, then 1 (on) or 0 (off). */
 #define SECURE_BOOT	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define SECURE_BOOT_LEN 5
 
-/* Reads a small file as a string, which is empty if that cannot be done. Returns its length. */
+/* Reads a small file into the string @text, which stays empty on failure. Returns its length. */
 static size_t read_file(const char *root, const char *path, char *text, size_t size)
 {
 	char full[PATH_MAX];
@@ -33,17 +33,17 @@ static size_t read_file(const char *root, const char *path, char *text, size_t s
 	return len;
 }
 
-enum signing signing_demanded(const char *root)
+enum signing signing_policy(const char *root)
 {
 	char enforce[8], lockdown[64];
-	char boot[SECURE_BOOT_LEN + 2]; /* so that a longer one is not taken for it */
+	char boot[SECURE_BOOT_LEN + 2]; /* one more byte, to detect a longer variable */
 	bool enforced, secure_boot, locked;
 
 	read_file(root, SIG_ENFORCE, enforce, sizeof(enforce));
 	enforced = enforce[0] == 'Y';
 	secure_boot = read_file(root, SECURE_BOOT, boot, sizeof(boot)) == SECURE_BOOT_LEN &&
 		      boot[SECURE_BOOT_LEN - 1] == 1;
-	/* The state that it is in stands in brackets. Secure Boot brings it, where it can be. */
+	/* The active state is in brackets. Without the file, Secure Boot implies lockdown. */
 	if (read_file(root, LOCKDOWN, lockdown, sizeof(lockdown)))
 		locked = !strstr(lockdown, "[none]");
 	else
@@ -56,23 +56,23 @@ enum signing signing_demanded(const char *root)
 	return enforced ? SIGNING_ENFORCED : SIGNING_LOCKDOWN;
 }
 
-void signing_explain(enum signing demanded)
+void signing_explain(enum signing policy)
 {
-	static const char *const why[] = {
+	static const char *const reason[] = {
 		[SIGNING_SECURE_BOOT] = "Secure Boot is on",
 		[SIGNING_ENFORCED] = "module.sig_enforce is set",
-		[SIGNING_LOCKDOWN] = "it is locked down",
+		[SIGNING_LOCKDOWN] = "the kernel is locked down",
 	};
 
-	if (demanded == SIGNING_OPTIONAL)
+	if (policy == SIGNING_OPTIONAL)
 		return;
-	warnx("but this kernel takes a module only if it is signed with a key that it trusts: %s",
-	      why[demanded]);
-	if (demanded == SIGNING_SECURE_BOOT)
-		warnx("make it trust the key that DKMS signs with: "
-		      "'mokutil --import /var/lib/dkms/mok.pub', reboot, and confirm there");
+	warnx("this kernel only loads modules signed with a key that it trusts: %s",
+	      reason[policy]);
+	if (policy == SIGNING_SECURE_BOOT)
+		warnx("enrol the key that DKMS signs with: "
+		      "run 'mokutil --import /var/lib/dkms/mok.pub', reboot, and confirm it there");
 	else
-		warnx("since Secure Boot is off, keys of your own do not count: "
-		      "boot it with Secure Boot, or without that demand");
-	warnx("the section SECURE BOOT of setnsmon(8) tells more");
+		warnx("without Secure Boot the kernel ignores enrolled keys: "
+		      "boot it with Secure Boot, or without that restriction");
+	warnx("see section SECURE BOOT of setnsmon(8)");
 }

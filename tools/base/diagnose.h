@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Whether the kernel that runs loads modules that nobody signed. */
+/* Why this kernel may refuse to load the module: its rules on signed modules. */
 #ifndef SETNSMON_DIAGNOSE_H
 #define SETNSMON_DIAGNOSE_H
 
+/* What the kernel demands of a module's signature, and why. */
 enum signing {
-	SIGNING_OPTIONAL,    /* it does, or it cannot be told */
-	SIGNING_SECURE_BOOT, /* it does not, and trusts what the owner has enrolled */
-	SIGNING_ENFORCED,    /* it does not, by module.sig_enforce */
-	SIGNING_LOCKDOWN,    /* it does not, since it is locked down */
+	SIGNING_OPTIONAL,    /* nothing, or its policy cannot be read */
+	SIGNING_SECURE_BOOT, /* a trusted key; the owner can enrol one */
+	SIGNING_ENFORCED,    /* a trusted key, because of module.sig_enforce */
+	SIGNING_LOCKDOWN,    /* a trusted key, because of lockdown */
 };
 
-/* What the files of the kernel below the directory @root ("" is the real one) tell. */
-enum signing signing_demanded(const char *root);
+/* Reads the signing policy from sysfs below @root ("" for the live system). */
+enum signing signing_policy(const char *root);
 
-/* Says on stderr what to do about it; nothing if it is optional. */
-void signing_explain(enum signing demanded);
+/* Says on stderr how to satisfy @policy; says nothing if signatures are optional. */
+void signing_explain(enum signing policy);
 
 #endif /* SETNSMON_DIAGNOSE_H */

@@ -1,26 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/options.h"
 #include <errno.h>
-#include <linux/setnsmon.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static error_t parse_device(int key, char *arg, struct argp_state *state)
-{
-	const char **path = state->input;
-
-	if (key != 'd')
-		return ARGP_ERR_UNKNOWN;
-	*path = arg;
-	return 0;
-}
-
-static const struct argp_option device_options[] = {
-	{ "device", 'd', "PATH", 0, "Read this device [" SETNSMON_DEVICE "]", 0 },
-	{ 0 },
-};
-
-const struct argp device_argp = { .options = device_options, .parser = parse_device };
 
 static void join(char *buf, size_t size, const char *const *names)
 {
@@ -40,7 +22,7 @@ unsigned int option_choice(const struct argp_state *state, const char *what,
 		if (!strcmp(names[i], arg))
 			return i;
 	join(list, sizeof(list), names);
-	argp_error(state, "%s cannot be '%s': it is one of %s", what, arg, list);
+	argp_error(state, "invalid %s '%s' (expected: %s)", what, arg, list);
 	exit(argp_err_exit_status);
 }
 
@@ -53,6 +35,6 @@ u64 option_count(const struct argp_state *state, const char *what, const char *a
 	value = strtoull(arg, &end, 10);
 	if (arg[0] >= '0' && arg[0] <= '9' && !*end && !errno && value)
 		return value;
-	argp_error(state, "%s cannot be '%s': it is a whole number from 1 on", what, arg);
+	argp_error(state, "invalid %s '%s': must be a positive integer", what, arg);
 	exit(argp_err_exit_status);
 }

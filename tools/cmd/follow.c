@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* setnsmon follow: shows the calls as they come. */
+/* setnsmon follow: shows calls as they happen. */
 #define _GNU_SOURCE
-#include "cmd/commands.h"
-#include "source/source.h"
 #include "base/options.h"
-#include "base/output.h"
-#include "base/stop.h"
-#include <err.h>
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
+#include "cmd/commands.h"
+#include "cmd/verb.h"
+#include "pipeline.h"
+#include "sink/sink.h"
+#include "source/device.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,41 +17,27 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 static const char *const color_names[] = { "auto", "always", "never", NULL };
 
 /**
- * struct follow - what was asked for, and how far it has come
- * @path: of the device
- * @sink: form of output, NULL to choose by where it goes
- * @color: when to colour
- * @new_only: leave out what was recorded before
+ * struct follow - the options
+ * @form: form of output; NULL to choose by what standard output is
+ * @color: when to use colours
+ * @new_only: skip what was recorded before
  * @no_follow: do not wait for more
- * @limit: calls to show, 0 for no limit
- * @calls: calls shown
- * @lost: records lost
- * @held: with @no_follow, how many records may still be shown
+ * @limit: number of calls to show, 0 for no limit
  */
 struct follow {
-	const char *path;
-	const struct sink *sink;
+	const struct sink_type *form;
 	enum color color;
 	bool new_only;
 	bool no_follow;
 	u64 limit;
-	u64 calls;
-	u64 lost;
-	u64 held;
-};
-
-/* Whether to go on, and if not, how to end. */
-enum verdict {
-	GO_ON,
-	END,
-	FAIL,
 };
 
 static const struct argp_option options[] = {
 	{ "output", 'o', "FORMAT", 0,
 	  "Write table, json or logfmt [table on a terminal, else json]", 0 },
 	{ "new", OPTION_NEW, NULL, 0, "Skip what was recorded before", 0 },
-	{ "no-follow", OPTION_NO_FOLLOW, NULL, 0, "End when all that was recorded is shown", 0 },
+	{ "no-follow", OPTION_NO_FOLLOW, NULL, 0, "Show what was recorded, do not wait for more",
+	  0 },
 	{ "count", 'n', "COUNT", 0, "End after COUNT calls; lost records do not count", 0 },
 	{ "color", OPTION_COLOR, "WHEN", 0,
 	  "Colour the table: auto, always or never [auto: on a terminal, unless NO_COLOR is set]",
@@ -67,11 +50,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct follow *follow = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &follow->path;
-		return 0;
 	case 'o':
-		follow->sink = &sinks[option_choice(state, "FORMAT", sink_names, arg)];
+		follow->form = sink_types[option_choice(state, "FORMAT", sink_names, arg)];
 		return 0;
 	case 'n':
 		follow->limit = option_count(state, "COUNT", arg);
@@ -85,26 +65,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_NO_FOLLOW:
 		follow->no_follow = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is unexpected: a command comes first, before all options",
-			   arg);
-		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static const struct argp_child children[] = { { &device_argp, 0, NULL, 0 }, { 0 } };
-
-#define ABOUT "Show every setns(2) call on this host: who joined which namespace."
-#define COMMANDS                                                                                   \
-	"Commands: follow (this; the default), stats, selftest. 'setnsmon COMMAND --help' tells more."
-
-static const struct argp argp = {
+static const struct verb verb = {
+	.about = "Show every setns(2) call on this host: who joined which namespace.",
+	.notes = "Commands (before all options):\n"
+		 "  follow    show the calls, as described here; the default\n"
+		 "  stats     show totals and the size of the rings\n"
+		 "  selftest  check that calls are recorded correctly\n"
+		 "  help      show this, or with the name of a command its options",
 	.options = options,
-	.parser = parse,
-	.doc = ABOUT "\v" COMMANDS "\n\n" HELP_EXIT_STATUS,
-	.children = children,
+	.parse = parse,
 };
 
 static bool wants_color(enum color when)
@@ -116,140 +90,64 @@ static bool wants_color(enum color when)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
-static const struct sink *default_sink(void)
+static const struct sink_type *chosen_form(const struct follow *follow)
 {
-	return isatty(STDOUT_FILENO) ? sink_table : sink_json;
+	if (follow->form)
+		return follow->form;
+	return isatty(STDOUT_FILENO) ? &sink_table : &sink_json;
 }
 
-/* Not more, or it would never end where calls come faster than it is. */
-static void want_only_held(struct follow *follow, const struct source *source)
+/* Sums up a table that a person watched. */
+static void summarize(const struct pipeline *pipeline)
 {
-	follow->no_follow = true;
-	follow->held = (u64)source->info.cpus * source->info.ring_records;
+	if (pipeline->sinks[0]->type == &sink_table && isatty(STDERR_FILENO))
+		fprintf(stderr, "%llu %s, %llu lost\n", (unsigned long long)pipeline->calls,
+			pipeline->calls == 1 ? "call" : "calls",
+			(unsigned long long)pipeline->lost);
 }
 
-/*
- * Waits for records; ends when nobody reads the output. Does not wait if all that
- * is wanted is what is there. When asked to end, that is what is wanted from now on:
- * calls that were made before are still shown.
- */
-static enum verdict wait_for_records(struct follow *follow, const struct source *source, int stop)
+static bool run(const struct follow *follow, struct source *source, struct sink *sink)
 {
-	struct pollfd fds[] = {
-		{ .fd = source->fd, .events = POLLIN },
-		{ .fd = follow->no_follow ? -1 : stop, .events = POLLIN },
-		{ .fd = STDOUT_FILENO },
+	struct pipeline pipeline = {
+		.source = source, .sinks = &sink, .sink_count = 1, .limit = follow->limit
 	};
+	bool good;
 
-	if (poll(fds, ARRAY_SIZE(fds), follow->no_follow ? 0 : -1) < 0) {
-		if (errno == EINTR)
-			return GO_ON;
-		warn("cannot wait for %s", source->path);
-		return FAIL;
-	}
-	if (fds[1].revents)
-		want_only_held(follow, source);
-	return fds[2].revents & (POLLERR | POLLHUP) ? END : GO_ON;
-}
-
-static void count_record(struct follow *follow, const struct setnsmon_record *rec)
-{
-	if (rec->type == SETNSMON_RECORD_SETNS)
-		follow->calls++;
-	else if (rec->type == SETNSMON_RECORD_LOST)
-		follow->lost += rec->lost.count;
-	if (follow->held)
-		follow->held--;
-}
-
-static bool is_done(const struct follow *follow)
-{
-	return (follow->limit && follow->calls == follow->limit) ||
-	       (follow->no_follow && !follow->held);
-}
-
-static enum verdict show_batch(struct follow *follow, const struct source *source)
-{
-	struct setnsmon_record rec;
-	unsigned int i;
-
-	for (i = 0; i < source->count && !is_done(follow); i++) {
-		source_record(source, i, &rec);
-		count_record(follow, &rec);
-		follow->sink->record(&rec);
-	}
-	return is_done(follow) ? END : GO_ON;
-}
-
-static enum verdict flush(enum verdict verdict)
-{
-	switch (output_flush()) {
-	case OUTPUT_CLOSED:
-		return END;
-	case OUTPUT_FAILED:
-		return FAIL;
-	default:
-		return verdict;
-	}
-}
-
-static enum verdict step(struct follow *follow, struct source *source, int stop)
-{
-	enum verdict verdict = wait_for_records(follow, source, stop);
-
-	if (verdict != GO_ON)
-		return verdict;
-	switch (source_read(source)) {
-	case SOURCE_BATCH:
-		return flush(show_batch(follow, source));
-	case SOURCE_DRAINED:
-		return follow->no_follow ? END : GO_ON;
-	case SOURCE_END:
-		return END;
-	default:
-		return FAIL;
-	}
-}
-
-/* A person who ends a table wants to know what it was. */
-static void summarise(const struct follow *follow)
-{
-	if (follow->sink == sink_table && isatty(STDERR_FILENO))
-		fprintf(stderr, "%llu %s, %llu lost\n", (unsigned long long)follow->calls,
-			follow->calls == 1 ? "call" : "calls", (unsigned long long)follow->lost);
-}
-
-static int run(struct follow *follow, struct source *source)
-{
-	enum verdict verdict;
-	int stop = stop_fd();
-
-	if (stop < 0 || (follow->new_only && !source_skip_history(source)))
-		return EXIT_FAILURE;
 	if (follow->no_follow)
-		want_only_held(follow, source);
-	if (!follow->sink->begin(wants_color(follow->color)))
-		return EXIT_FAILURE;
-	verdict = flush(GO_ON);
-	while (verdict == GO_ON)
-		verdict = step(follow, source, stop);
-	follow->sink->end();
-	summarise(follow);
-	return verdict == FAIL ? EXIT_FAILURE : EXIT_SUCCESS;
+		pipeline_limit_to_backlog(&pipeline);
+	good = pipeline_run(&pipeline);
+	summarize(&pipeline);
+	return good;
+}
+
+static bool follow_source(const struct follow *follow, struct source *source)
+{
+	const struct sink_options sink_options = { .out = stdout,
+						   .color = wants_color(follow->color) };
+	struct sink *sink;
+	bool good;
+
+	if (follow->new_only && !source_skip_history(source))
+		return false;
+	sink = chosen_form(follow)->open(&sink_options);
+	if (!sink)
+		return false;
+	good = run(follow, source, sink);
+	sink->type->close(sink);
+	return good;
 }
 
 int cmd_follow(int argc, char **argv)
 {
-	struct follow follow = { .path = SETNSMON_DEVICE };
+	const char *device = SETNSMON_DEVICE;
+	struct follow follow = { 0 };
 	struct source source;
-	int status;
+	bool good;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &follow);
-	if (!follow.sink)
-		follow.sink = default_sink();
-	if (!source_open(&source, follow.path))
+	verb_parse(&verb, argc, argv, &follow, &device);
+	if (!device_open(&source, device))
 		return EXIT_FAILURE;
-	status = run(&follow, &source);
+	good = follow_source(&follow, &source);
 	source_close(&source);
-	return status;
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* setnsmon stats: the module's totals, and how it was loaded. */
-#include "cmd/commands.h"
-#include "source/source.h"
+/* setnsmon stats: the module's totals, and the size of its rings. */
 #include "base/options.h"
-#include <errno.h>
+#include "cmd/commands.h"
+#include "cmd/verb.h"
+#include "source/device.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,12 +11,7 @@ static const char *const format_names[] = { "text", "json", NULL };
 
 enum format { FORMAT_TEXT, FORMAT_JSON };
 
-struct stats {
-	const char *path;
-	enum format format;
-};
-
-/* A value, what JSON calls it and what it means. */
+/* A value, its name and its meaning. */
 struct row {
 	const char *name;
 	const char *meaning;
@@ -30,32 +25,19 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct stats *stats = state->input;
+	enum format *format = state->input;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &stats->path;
-		return 0;
-	case 'o':
-		stats->format = option_choice(state, "FORMAT", format_names, arg);
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is unexpected", arg);
-		return EINVAL;
-	default:
+	if (key != 'o')
 		return ARGP_ERR_UNKNOWN;
-	}
+	*format = option_choice(state, "FORMAT", format_names, arg);
+	return 0;
 }
 
-static const struct argp_child children[] = { { &device_argp, 0, NULL, 0 }, { 0 } };
-
-#define ABOUT "Show how many calls the module saw, recorded and missed, and its rings."
-
-static const struct argp argp = {
+static const struct verb verb = {
+	.about =
+		"Show how many calls the module saw, recorded and missed, and the size of its rings.",
 	.options = options,
-	.parser = parse,
-	.doc = ABOUT "\v" HELP_EXIT_STATUS,
-	.children = children,
+	.parse = parse,
 };
 
 static void put_text(const struct row *rows, unsigned int count)
@@ -77,38 +59,40 @@ static void put_json(const struct row *rows, unsigned int count)
 	puts("}");
 }
 
-static bool show(const struct stats *stats, const struct source *source)
+static bool show(enum format format, const struct source *source)
 {
 	struct setnsmon_counters counters;
+	struct setnsmon_info info;
 
-	if (!source_counters(source, &counters))
+	if (!device_counters(source, &counters) || !device_info(source, &info))
 		return false;
 
 	const struct row rows[] = {
 		{ "entered", "calls of setns(2) since the module was loaded", counters.entered },
-		{ "recorded", "of these, recorded", counters.recorded },
-		{ "missed", "of these, not handed to the module by the kernel", counters.missed },
-		{ "ret_unknown", "of those recorded, without their result", counters.ret_unknown },
-		{ "readers", "open files of the device, this one included", counters.readers },
-		{ "cpus", "CPUs, each with two rings", source->info.cpus },
-		{ "ring_records", "records that each ring holds", source->info.ring_records },
-		{ "record_size", "bytes of each", source->info.record_size },
+		{ "recorded", "calls that were recorded", counters.recorded },
+		{ "missed", "calls that the kernel did not pass to the module", counters.missed },
+		{ "ret_unknown", "recorded calls whose result is unknown", counters.ret_unknown },
+		{ "readers", "open files of the device, including this one", counters.readers },
+		{ "cpus", "possible CPUs, each with two rings", info.cpus },
+		{ "ring_records", "records that each ring holds", info.ring_records },
+		{ "record_size", "bytes of a record as read in binary format", info.record_size },
 	};
 
-	(stats->format == FORMAT_JSON ? put_json : put_text)(rows, ARRAY_SIZE(rows));
+	(format == FORMAT_JSON ? put_json : put_text)(rows, ARRAY_SIZE(rows));
 	return true;
 }
 
 int cmd_stats(int argc, char **argv)
 {
-	struct stats stats = { .path = SETNSMON_DEVICE };
+	const char *device = SETNSMON_DEVICE;
+	enum format format = FORMAT_TEXT;
 	struct source source;
 	bool shown;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &stats);
-	if (!source_open(&source, stats.path))
+	verb_parse(&verb, argc, argv, &format, &device);
+	if (!device_open(&source, device))
 		return EXIT_FAILURE;
-	shown = show(&stats, &source);
+	shown = show(format, &source);
 	source_close(&source);
 	return shown ? EXIT_SUCCESS : EXIT_FAILURE;
 }

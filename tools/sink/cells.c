@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
 #include "sink/cells.h"
-#include "term/escape.h"
-#include "record/fields.h"
 #include "enrich/users.h"
+#include "record/fields.h"
+#include "term/escape.h"
 #include <limits.h>
 #include <linux/sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
-
-/* Terminals of this width show every column. */
-#define WIDE 120
 
 void cell_add(struct cell *cell, const char *format, ...)
 {
@@ -38,7 +35,7 @@ void cell_add_string(struct cell *cell, const void *string, size_t len)
 
 	for (; len; s += unit.used, len -= unit.used) {
 		unit = escape_next(s, len, cell->utf8);
-		if (cell->width + unit.width > cell->limit ||
+		if (cell->width + unit.width > cell->max_width ||
 		    cell->len + unit.len + 1 >= sizeof(cell->text)) {
 			cell->len = cut_len;
 			cell->width = cut_width;
@@ -48,7 +45,7 @@ void cell_add_string(struct cell *cell, const void *string, size_t len)
 		memcpy(cell->text + cell->len, unit.text, unit.len);
 		cell->len += unit.len;
 		cell->width += unit.width;
-		if (cell->width < cell->limit) {
+		if (cell->width < cell->max_width) {
 			cut_len = cell->len;
 			cut_width = cell->width;
 		}
@@ -91,15 +88,30 @@ static void fill_pid(struct cell *cell, const struct setnsmon_record *rec)
 		cell_add(cell, "/%u", rec->setns.tid);
 }
 
-/* Who it was, and as whom it acted if that is another: alice>root */
+/* Room for ">root" beside a name that fills its column. */
+#define EFFECTIVE_USER 5
+
+/* Shows the real user and, if it differs, the effective one: alice>root */
 static void fill_user(struct cell *cell, const struct setnsmon_record *rec)
 {
 	add_user(cell, rec->setns.uid);
 	if (rec->setns.euid == rec->setns.uid)
 		return;
 	cell_add(cell, ">");
-	cell->limit = cell->width + cell->limit;
+	cell->max_width += EFFECTIVE_USER;
 	add_user(cell, rec->setns.euid);
+}
+
+/* Shows the same in no more than the width of the column. */
+static void fill_user_cut(struct cell *cell, const struct setnsmon_record *rec)
+{
+	char both[128];
+	int len;
+
+	len = snprintf(both, sizeof(both), "%s", user_name(rec->setns.uid));
+	if (rec->setns.euid != rec->setns.uid)
+		len += snprintf(both + len, sizeof(both) - len, ">%s", user_name(rec->setns.euid));
+	cell_add_string(cell, both, len);
 }
 
 static void fill_command(struct cell *cell, const struct setnsmon_record *rec)
@@ -109,15 +121,32 @@ static void fill_command(struct cell *cell, const struct setnsmon_record *rec)
 	cell_add_string(cell, comm, strnlen((const char *)comm, SETNSMON_COMM_LEN));
 }
 
-/* As many names as fit, and how many do not: mnt,net+3 */
+/* Room for the number of names that are left out: +3 */
+#define LEFT_OUT 2
+
+static unsigned int width_of_names(const struct field_name *names, u32 bits)
+{
+	unsigned int width = 0;
+
+	for (; names->name; names++)
+		if (bits & names->value)
+			width += strlen(names->name) + (width > 0);
+	return width;
+}
+
+/* Appends as many names as fit, and how many do not: mnt,net+3 */
 static void add_names(struct cell *cell, const struct field_name *names, u32 bits)
 {
-	unsigned int left = 0;
+	unsigned int reserved = 0, left = 0;
 
+	if (width_of_names(names, bits) > cell->max_width)
+		reserved = LEFT_OUT;
 	for (; names->name; names++) {
+		unsigned int width = strlen(names->name) + (cell->len > 0);
+
 		if (!(bits & names->value))
 			continue;
-		if (left || (cell->len && cell->width + strlen(names->name) >= cell->limit - 1))
+		if (left || cell->width + width + reserved > cell->max_width)
 			left++;
 		else
 			cell_add(cell, "%s%s", cell->len ? "," : "", names->name);
@@ -126,7 +155,7 @@ static void add_names(struct cell *cell, const struct field_name *names, u32 bit
 		cell_add(cell, "+%u", left);
 }
 
-/* The kinds that the call was about: what the fd was, else what was asked for. */
+/* Returns the kinds that the call was about: that of the fd, or else those of nstype. */
 static u32 kinds_of(const struct setnsmon_setns *s)
 {
 	return s->has & SETNSMON_HAS_TARGET_NS ? s->target_type : s->nstype;
@@ -139,7 +168,7 @@ static void fill_kind(struct cell *cell, const struct setnsmon_record *rec)
 		cell_add(cell, "-");
 }
 
-/* The link that a kind of namespace changes; SETNSMON_LINKS for none or several. */
+/* Returns the link that a kind of namespace changes, or SETNSMON_LINKS for none or several. */
 static unsigned int link_of(u32 kind)
 {
 	switch (kind) {
@@ -165,9 +194,9 @@ static unsigned int link_of(u32 kind)
 }
 
 /*
- * The inode number of the one namespace that the call was to enter; 0 if it is
- * not known, or not one. A process lends its own pid and time namespaces, not
- * those of its children.
+ * Returns the inode number of the one namespace that the call was to enter, or 0
+ * if it is unknown or not a single one. A process lends its own pid and time
+ * namespaces, not those of its children.
  */
 static u32 target_inum(const struct setnsmon_setns *s)
 {
@@ -206,7 +235,7 @@ static void fill_target(struct cell *cell, const struct setnsmon_record *rec)
 		add_fd(cell, &rec->setns);
 }
 
-/* Where from and where to; once only if that is the same. */
+/* Shows where the call led from and to, or a single number if these are the same. */
 static void fill_change(struct cell *cell, const struct setnsmon_record *rec)
 {
 	const struct setnsmon_setns *s = &rec->setns;
@@ -230,9 +259,9 @@ static void fill_result(struct cell *cell, const struct setnsmon_record *rec)
 		return;
 	}
 	if (s->flags & SETNSMON_FLAG_DENIED)
-		cell->ink = INK_BAD;
+		cell->style = STYLE_BAD;
 	if (!s->ret) {
-		cell->ink = INK_GOOD;
+		cell->style = STYLE_GOOD;
 		cell_add(cell, "ok");
 		return;
 	}
@@ -242,6 +271,9 @@ static void fill_result(struct cell *cell, const struct setnsmon_record *rec)
 	else
 		cell_add(cell, "%d", s->ret);
 }
+
+/* Width of the user's name in the column OWNER. */
+#define OWNER_NAME 8
 
 static const char *relation_name(u8 relation)
 {
@@ -258,8 +290,8 @@ static const char *relation_name(u8 relation)
 }
 
 /*
- * The user namespace that owns the target and, if it is not the caller's own,
- * where it is seen from there: init, init above, alice@4026532199 below
+ * Shows the user namespace that owns the target and, unless it is the caller's own,
+ * its relation to that: init, init above, alice@4026532199 below
  */
 static void fill_owner(struct cell *cell, const struct setnsmon_record *rec)
 {
@@ -270,7 +302,7 @@ static void fill_owner(struct cell *cell, const struct setnsmon_record *rec)
 		return;
 	}
 	if (s->owner_level) {
-		cell->limit = strlen("username");
+		cell->max_width = OWNER_NAME;
 		add_user(cell, s->owner_uid);
 		cell_add(cell, "@%u", s->owner_inum);
 	} else {
@@ -279,31 +311,42 @@ static void fill_owner(struct cell *cell, const struct setnsmon_record *rec)
 	cell_add(cell, "%s", relation_name(s->relation));
 }
 
+/* Leaves out userns-cross beside upward, which implies it. */
 static void fill_flags(struct cell *cell, const struct setnsmon_record *rec)
 {
 	const u32 notable = SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS |
 			    SETNSMON_FLAG_CAPS_GAINED | SETNSMON_FLAG_RACED;
+	u32 flags = rec->setns.flags;
 
-	if (rec->setns.flags & notable)
-		cell->ink = INK_NOTABLE;
-	cell->limit = CELL_MAX;
-	add_names(cell, flag_names, rec->setns.flags);
+	if (flags & notable)
+		cell->style = STYLE_NOTABLE;
+	if (flags & SETNSMON_FLAG_UPWARD)
+		flags &= ~SETNSMON_FLAG_USERNS_CROSS;
+	add_names(cell, flag_names, flags);
 }
 
+/*
+ * Names come before numbers: a narrow terminal loses PID, TO and the time, in this
+ * order. Every width leaves room for the result and, from 46 on, for a flag.
+ */
 const struct column columns[] = {
-	{ "TIME", 8, false, 0, WIDE - 1, fill_time },
-	{ "TIME", 12, false, WIDE, UINT_MAX, fill_time_ms },
-	{ "PID", 7, true, 0, UINT_MAX, fill_pid },
-	{ "USER", 8, false, 0, WIDE - 1, fill_user },
-	{ "USER", 12, false, WIDE, UINT_MAX, fill_user },
-	{ "COMMAND", 15, false, 0, UINT_MAX, fill_command },
-	{ "KIND", 8, false, 0, WIDE - 1, fill_kind },
-	{ "KIND", 11, false, WIDE, UINT_MAX, fill_kind },
-	{ "TO", 10, false, 0, WIDE - 1, fill_target },
-	{ "FROM -> TO", 24, false, WIDE, UINT_MAX, fill_change },
+	{ "TIME", 8, false, 40, 139, fill_time },
+	{ "TIME", 12, false, 140, UINT_MAX, fill_time_ms },
+	{ "PID", 7, true, 80, UINT_MAX, fill_pid },
+	{ "USER", 6, false, 0, 59, fill_user_cut },
+	{ "USER", 8, false, 60, 139, fill_user },
+	{ "USER", 12, false, 140, UINT_MAX, fill_user },
+	{ "COMMAND", 9, false, 0, 59, fill_command },
+	{ "COMMAND", 13, false, 60, 99, fill_command },
+	{ "COMMAND", 15, false, 100, UINT_MAX, fill_command },
+	{ "KIND", 6, false, 0, 59, fill_kind },
+	{ "KIND", 7, false, 60, 139, fill_kind },
+	{ "KIND", 11, false, 140, UINT_MAX, fill_kind },
+	{ "TO", 10, false, 72, 99, fill_target },
+	{ "FROM -> TO", 24, false, 100, UINT_MAX, fill_change },
 	{ "RESULT", 6, false, 0, UINT_MAX, fill_result },
-	{ "OWNER", 19, false, WIDE, UINT_MAX, fill_owner },
-	{ "FLAGS", 5, false, 0, UINT_MAX, fill_flags },
+	{ "OWNER", 19, false, 120, UINT_MAX, fill_owner },
+	{ "FLAGS", 0, false, 46, UINT_MAX, fill_flags },
 };
 
 const unsigned int column_count = ARRAY_SIZE(columns);

@@ -1,41 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Records as a table for people: columns, colours, a title now and then. */
+/* Records as a table for people, with colours and column titles. */
 #ifndef SETNSMON_TABLE_H
 #define SETNSMON_TABLE_H
 
 #include "portable.h"
-#include <linux/setnsmon.h>
-#include <stdio.h>
-
-/* The width that shows every column, for what is not a terminal. */
-#define TABLE_WIDE 120
+#include "sink/sink.h"
 
 /**
  * struct table - a table that is being written
- * @out: where to
- * @color: with colours?
- * @utf8: may UTF-8 be written?
- * @width: columns of the terminal
- * @height: lines between two title lines; 0 for one title only
- * @lines: lines since the title line
- * @year: date of the last record: when it changes, a line tells
- * @day: of the year
+ * @sink: for sink_table
+ * @out: where it goes
+ * @color: whether to use colours
+ * @utf8: whether UTF-8 may be written
+ * @terminal: whether @out is a terminal, whose size may change
+ * @width: columns of a line
+ * @page: lines between two lines of titles; 0 for titles at the top only
+ * @lines: lines since the last titles, including them
+ * @year: year of the last record, as in struct tm
+ * @day: its day of the year
+ * @zone: its time zone
  */
 struct table {
+	struct sink sink;
 	FILE *out;
 	bool color;
 	bool utf8;
+	bool terminal;
 	unsigned int width;
-	unsigned int height;
+	unsigned int page;
 	unsigned int lines;
 	int year;
 	int day;
+	char zone[16];
 };
 
-/* For a terminal behind @out, width and height are asked from it. */
+/* Starts a table with its titles, as wide as the screen behind @out. */
 void table_begin(struct table *table, FILE *out, bool color);
 
-/* A line for a call or a loss; nothing for a type that is not known. */
+/* Writes a line for a call or a loss, and nothing for a record of an unknown type. */
 void table_record(struct table *table, const struct setnsmon_record *rec);
 
 #endif /* SETNSMON_TABLE_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "source/source.h"
+#include "source/device.h"
 #include "base/diagnose.h"
 #include <err.h>
 #include <errno.h>
@@ -11,18 +11,21 @@
 #define MODULE_DIR "/sys/module/setnsmon"
 #define BATCH_SIZE (64 * 1024)
 
-/* A record has at least what every type of it has, and no more than it can say. */
+/* Bounds of a record's size: the part that all types share, and what its size field can hold. */
 #define RECORD_SIZE_MIN (offsetof(struct setnsmon_record, lost) + sizeof(struct setnsmon_lost))
 #define RECORD_SIZE_MAX UINT16_MAX
+
+/* Each CPU keeps its records in this many rings. */
+#define RINGS_PER_CPU 2
 
 static void warn_missing(const char *path)
 {
 	if (access(MODULE_DIR, F_OK)) {
 		warnx("the module is not loaded: load it with 'modprobe setnsmon' or 'insmod ./setnsmon.ko'");
-		signing_explain(signing_demanded(""));
+		signing_explain(signing_policy(""));
 	} else {
-		warnx("the module is loaded, but there is no %s here: "
-		      "is this a container or a chroot with a /dev of its own?",
+		warnx("the module is loaded, but %s does not exist here: "
+		      "in a container or chroot with its own /dev, pass the device in",
 		      path);
 	}
 }
@@ -32,8 +35,8 @@ static void warn_refused(const char *path)
 	if (geteuid())
 		warnx("only root and the group setnsmon may read %s: try 'sudo setnsmon'", path);
 	else
-		warn("cannot open %s, although you are root: a container must be given the device, "
-		     "and none with a user namespace of its own may read it",
+		warn("cannot open %s, even as root: a container needs access to the device, "
+		     "and must not have its own user namespace",
 		     path);
 }
 
@@ -54,28 +57,45 @@ static void warn_open(const char *path)
 	}
 }
 
-static bool get_info(struct source *source)
+bool device_info(const struct source *source, struct setnsmon_info *info)
 {
-	struct setnsmon_info *info = &source->info;
+	if (!ioctl(source->fd, SETNSMON_IOC_INFO, info))
+		return true;
+	if (errno == ENOTTY)
+		warnx("%s is not the device of setnsmon: see option --device", source->path);
+	else
+		warn("%s: cannot get the module's version", source->path);
+	return false;
+}
 
-	if (ioctl(source->fd, SETNSMON_IOC_INFO, info)) {
-		if (errno == ENOTTY)
-			warnx("%s is not the device of setnsmon", source->path);
-		else
-			warn("%s: cannot ask the module for its version", source->path);
+bool device_counters(const struct source *source, struct setnsmon_counters *counters)
+{
+	if (!ioctl(source->fd, SETNSMON_IOC_COUNTERS, counters))
+		return true;
+	warn("%s: cannot read the counters", source->path);
+	return false;
+}
+
+/* Learns the format of the records, and checks that this program can read it. */
+static bool get_format(struct source *source)
+{
+	struct setnsmon_info info;
+
+	if (!device_info(source, &info))
+		return false;
+	if (info.abi_version != SETNSMON_ABI_VERSION) {
+		warnx("ABI mismatch: module %u, reader %u; install matching versions",
+		      info.abi_version, SETNSMON_ABI_VERSION);
 		return false;
 	}
-	if (info->abi_version != SETNSMON_ABI_VERSION) {
-		warnx("the module speaks version %u of the protocol, this program version %u: "
-		      "install the two of one release",
-		      info->abi_version, SETNSMON_ABI_VERSION);
+	if (info.record_size < RECORD_SIZE_MIN || info.record_size > RECORD_SIZE_MAX) {
+		warnx("the module reports an impossible record size, %u bytes: "
+		      "install matching versions of module and reader",
+		      info.record_size);
 		return false;
 	}
-	if (info->record_size < RECORD_SIZE_MIN || info->record_size > RECORD_SIZE_MAX) {
-		warnx("the module says that a record has %u bytes, which cannot be",
-		      info->record_size);
-		return false;
-	}
+	source->record_size = info.record_size;
+	source->backlog = (u64)info.cpus * RINGS_PER_CPU * info.ring_records;
 	return true;
 }
 
@@ -91,50 +111,14 @@ static bool set_binary(struct source *source)
 
 static bool allocate_batch(struct source *source)
 {
-	source->size = BATCH_SIZE - BATCH_SIZE % source->info.record_size;
+	source->size = BATCH_SIZE - BATCH_SIZE % source->record_size;
 	source->batch = malloc(source->size);
 	if (!source->batch)
 		warnx("out of memory");
 	return source->batch;
 }
 
-bool source_open(struct source *source, const char *path)
-{
-	*source = (struct source){ .path = path };
-	source->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (source->fd < 0) {
-		warn_open(path);
-		return false;
-	}
-	if (get_info(source) && set_binary(source) && allocate_batch(source))
-		return true;
-	source_close(source);
-	return false;
-}
-
-void source_close(struct source *source)
-{
-	free(source->batch);
-	close(source->fd);
-}
-
-bool source_skip_history(struct source *source)
-{
-	if (lseek(source->fd, 0, SEEK_END) >= 0)
-		return true;
-	warn("%s: cannot skip its history", source->path);
-	return false;
-}
-
-bool source_counters(const struct source *source, struct setnsmon_counters *counters)
-{
-	if (!ioctl(source->fd, SETNSMON_IOC_COUNTERS, counters))
-		return true;
-	warn("%s: cannot read its counters", source->path);
-	return false;
-}
-
-enum source_read source_read(struct source *source)
+static enum source_read read_device(struct source *source)
 {
 	ssize_t len;
 
@@ -150,20 +134,45 @@ enum source_read source_read(struct source *source)
 	}
 	if (!len)
 		return SOURCE_END;
-	if (len % source->info.record_size) {
-		warnx("%s gave %zd bytes, which are not whole records of %u", source->path, len,
-		      source->info.record_size);
+	if (len % source->record_size) {
+		warnx("%s returned %zd bytes, which is not a multiple of the record size %u",
+		      source->path, len, source->record_size);
 		return SOURCE_FAILED;
 	}
-	source->count = len / source->info.record_size;
+	source->count = len / source->record_size;
 	return SOURCE_BATCH;
 }
 
-void source_record(const struct source *source, unsigned int i, struct setnsmon_record *rec)
+static bool skip_device_history(struct source *source)
 {
-	size_t step = source->info.record_size;
-	size_t known = step < sizeof(*rec) ? step : sizeof(*rec);
+	if (lseek(source->fd, 0, SEEK_END) >= 0)
+		return true;
+	warn("%s: cannot skip the history", source->path);
+	return false;
+}
 
-	memcpy(rec, source->batch + i * step, known);
-	memset((u8 *)rec + known, 0, sizeof(*rec) - known);
+static void close_device(struct source *source)
+{
+	free(source->batch);
+	close(source->fd);
+}
+
+static const struct source_ops device_ops = {
+	.read = read_device,
+	.skip_history = skip_device_history,
+	.close = close_device,
+};
+
+bool device_open(struct source *source, const char *path)
+{
+	*source = (struct source){ .ops = &device_ops, .path = path };
+	source->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (source->fd < 0) {
+		warn_open(path);
+		return false;
+	}
+	if (get_format(source) && set_binary(source) && allocate_batch(source))
+		return true;
+	source_close(source);
+	return false;
 }

@@ -1,51 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* /dev/setnsmon, in binary format. What goes wrong is told on stderr. */
+/*
+ * Where records come from, batch by batch. A source is opened by the functions
+ * of its own header (device.h); everything else is the same for all of them.
+ * Errors are reported on stderr.
+ */
 #ifndef SETNSMON_SOURCE_H
 #define SETNSMON_SOURCE_H
 
 #include "portable.h"
 #include <linux/setnsmon.h>
 
+enum source_read {
+	SOURCE_BATCH,	/* there is a new batch */
+	SOURCE_DRAINED, /* nothing for now, more may come */
+	SOURCE_END,	/* nothing will come any more */
+	SOURCE_FAILED,	/* after a message */
+};
+
+struct source;
+
 /**
- * struct source - the open device and its last batch of records
- * @path: as it was opened
- * @fd: it does not block
- * @info: what the module said of itself
- * @batch: what the last read returned
- * @size: bytes that @batch has room for
- * @count: records in it
+ * struct source_ops - one kind of source
+ * @read: fills the batch with as many records as are ready and fit. Does not wait
+ * @skip_history: skips all records made so far; returns false after a message
+ * @close: releases everything
+ */
+struct source_ops {
+	enum source_read (*read)(struct source *source);
+	bool (*skip_history)(struct source *source);
+	void (*close)(struct source *source);
+};
+
+/**
+ * struct source - an open source and its last batch of records
+ * @ops: the kind of source
+ * @path: as it was opened, for messages
+ * @fd: readable when there may be records; non-blocking
+ * @record_size: bytes of each record, which may be more or less than this program knows
+ * @backlog: the largest number of records that the source can hold at a time
+ * @batch: the bytes of the last read
+ * @size: room in @batch, a multiple of @record_size
+ * @count: records in @batch
  */
 struct source {
+	const struct source_ops *ops;
 	const char *path;
 	int fd;
-	struct setnsmon_info info;
+	u32 record_size;
+	u64 backlog;
 	u8 *batch;
 	size_t size;
 	unsigned int count;
 };
 
-/* Opens it. On failure it says why, and what to do, and returns false. */
-bool source_open(struct source *source, const char *path);
-void source_close(struct source *source);
+static inline enum source_read source_read(struct source *source)
+{
+	return source->ops->read(source);
+}
 
-/* The records made up to now are not read. */
-bool source_skip_history(struct source *source);
+static inline bool source_skip_history(struct source *source)
+{
+	return source->ops->skip_history(source);
+}
 
-bool source_counters(const struct source *source, struct setnsmon_counters *counters);
-
-enum source_read {
-	SOURCE_BATCH,	/* there is a new batch */
-	SOURCE_DRAINED, /* none is there now */
-	SOURCE_END,	/* and none will come */
-	SOURCE_FAILED,
-};
-
-/* Reads the next batch, as many records as are there and fit. Does not wait. */
-enum source_read source_read(struct source *source);
+static inline void source_close(struct source *source)
+{
+	source->ops->close(source);
+}
 
 /*
- * Record @i of the batch. What the module gives beyond the record that this
- * program knows is left out; what it does not give is zero.
+ * Copies record @i of the batch to @rec. Drops what the source adds to the record
+ * that this program knows, and zeroes what it lacks.
  */
 void source_record(const struct source *source, unsigned int i, struct setnsmon_record *rec);
 

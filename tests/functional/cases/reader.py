@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The reader on the real device: what it writes, when it ends and with which
-status, what it says when it cannot, and that no record can play tricks on a
-terminal."""
+"""The reader on the real device: its output, when it ends and with which status,
+its error messages, and that no record can control a terminal."""
 
 import fcntl
 import json
@@ -17,12 +16,13 @@ import termios
 import time
 
 from actors import act, holder
-from guest import ACTOR, DEVICE, MODULE, READER, counter, module, must, run, unload
+from guest import ACTOR, DEVICE, MODULE, READER, counter, cpus, module, must, run, unload
 from namespaces import KINDS
-from records import device_lines, flatten, parse_line, read_json
+from records import IOC_FORMAT, device_lines, flatten, parse_line, read_json
 from tap import case, run_cases
 
-ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+ENVIRONMENT = {key: value for key, value in os.environ.items()
+               if key not in ("NO_COLOR", "COLUMNS")}
 ENVIRONMENT.update(LC_ALL="C.UTF-8", TERM="xterm-256color", TZ="UTC")
 
 
@@ -49,16 +49,27 @@ def calls(count, fd=1000, *words):
     act("fd", fd, *words, "calls", count, 0)
 
 
-def on_terminal(*options, columns=160, env=None):
-    """What the reader writes to a terminal of so many columns."""
+def set_size(terminal, columns):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+
+
+def start_on_terminal(*options, columns=160, env=None, pipe=False):
+    """Starts the reader on a terminal of this width; with pipe, only its stderr is one.
+    Returns our end of the terminal, and the process."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    process = subprocess.Popen([READER, *options], stdin=theirs, stdout=theirs, stderr=theirs,
+    set_size(theirs, columns)
+    process = subprocess.Popen([READER, *options], stdin=theirs,
+                               stdout=subprocess.PIPE if pipe else theirs, stderr=theirs,
                                env=env or ENVIRONMENT, close_fds=True)
     os.close(theirs)
+    return ours, process
+
+
+def read_terminal(ours, until=None, timeout=20):
+    """Returns what is written to the terminal, up to its end or the text until."""
     text = b""
-    while True:
-        ready, _, _ = select.select([ours], [], [], 20)
+    while until is None or until not in text:
+        ready, _, _ = select.select([ours], [], [], timeout)
         try:
             part = os.read(ours, 65536) if ready else b""
         except OSError:
@@ -66,9 +77,16 @@ def on_terminal(*options, columns=160, env=None):
         if not part:
             break
         text += part
+    return text.replace(b"\r\n", b"\n")
+
+
+def on_terminal(*options, columns=160, env=None):
+    """Returns what the reader writes to a terminal of this width until it ends."""
+    ours, process = start_on_terminal(*options, columns=columns, env=env)
+    text = read_terminal(ours)
     os.close(ours)
     process.wait(20)
-    return text.replace(b"\r\n", b"\n")
+    return text
 
 
 # ---- formats ----
@@ -121,14 +139,15 @@ def default_format(check):
         check('{"v"' not in shown, "JSON on a terminal")
 
 
-@case("the table tells who, what and how it ended")
+@case("the table shows the caller, the namespace and the result")
 def table(check):
     with module():
         with holder("unshare", KINDS["net"]) as pid:
             to = os.stat(f"/proc/{pid}/ns/net").st_ino
             act("open", f"/proc/{pid}/ns/net", "comm", "joiner", "calls", 1, 0)
         act("open", "/proc/1/ns/uts", "comm", "refused", "setuid", *[65534] * 4, "calls", 1, 0)
-        lines = reader("-o", "table", "--no-follow").stdout.splitlines()
+        wide = dict(ENVIRONMENT, COLUMNS="160")
+        lines = reader("-o", "table", "--no-follow", env=wide).stdout.splitlines()
         joined = [line for line in lines if "joiner" in line]
         refused = [line for line in lines if "refused" in line]
         if check.eq((len(joined), len(refused)), (1, 1), f"rows in {lines}"):
@@ -140,16 +159,89 @@ def table(check):
                 check(word in refused[0], f"no {word} in {refused[0]!r}")
 
 
-@case("a line of the table fits its terminal; only the flags at its end may stick out")
+@case("no line of the table is wider than its terminal")
 def narrow(check):
     with module():
         traffic()
-        for columns in (80, 100, 132, 200):
-            text = on_terminal("--no-follow", "--color=never", columns=columns).decode()
-            rows = [line for line in text.splitlines() if " lost" not in line]
-            check(len(rows) > 5, f"few lines: {text!r}")
-            rows = [re.sub(r" +[-a-z,]*$", "", row) for row in rows]
+        for columns in (20, 40, 60, 80, 100, 120, 132, 160, 200):
+            rows = on_terminal("--no-follow", "--color=never", columns=columns).decode().splitlines()
+            check(len(rows) > 5, f"few lines: {rows!r}")
             check(max(map(len, rows)) <= columns, f"{columns} columns: {max(rows, key=len)!r}")
+
+
+@case("the narrower the terminal, the fewer numbers the table shows; names and results stay")
+def columns_by_width(check):
+    with module():
+        with holder("unshare", KINDS["net"]) as pid:
+            to = os.stat(f"/proc/{pid}/ns/net").st_ino
+            act("open", f"/proc/{pid}/ns/net", "comm", "joiner", "calls", 1, 0)
+        record = read_json()[0]
+        shown = {columns: [line for line in on_terminal("--no-follow", "--color=never",
+                                                        columns=columns).decode().splitlines()
+                           if "joiner" in line][0]
+                 for columns in (40, 60, 80, 100, 120)}
+        for columns, row in shown.items():
+            for word, least in (("root", 40), ("joiner", 40), ("net", 40), ("ok", 40), (str(to), 80),
+                                (str(record["pid"]), 80), (str(record["before"]["net"]), 100),
+                                ("init", 120)):
+                check((word in row.split()) == (columns >= least),
+                      f"{word} at {columns} columns: {row!r}")
+
+
+@case("in a pipe the table is as wide as COLUMNS, else as the terminal of stderr, else 80")
+def width_in_a_pipe(check):
+    with module():
+        traffic()
+        for columns, most in (("40", 40), ("80", 80), ("100", 100), ("160", 160), ("", 80), ("x", 80)):
+            rows = reader("-o", "table", "--no-follow",
+                          env=dict(ENVIRONMENT, COLUMNS=columns)).stdout.splitlines()
+            check(max(map(len, rows)) <= most, f"COLUMNS={columns}: {rows!r}")
+            for title, least in ((" PID ", 80), ("FROM -> TO", 100), ("OWNER", 120)):
+                check.eq(title in rows[0], most >= least, f"COLUMNS={columns}: {rows[0]!r}")
+        ours, process = start_on_terminal("-o", "table", "--no-follow", columns=120, pipe=True)
+        out, _ = process.communicate(timeout=20)
+        os.close(ours)
+        check(b"OWNER" in out.splitlines()[0], f"120 columns on stderr: {out!r}")
+
+
+@case("a terminal that is resized gets other columns, under new titles")
+def resized(check):
+    with module():
+        ours, process = start_on_terminal("--color=never", columns=80)
+        first = read_terminal(ours, b"waiting")
+        check(b" TO " in first and b"FROM" not in first, f"80 columns: {first!r}")
+        for columns, title in ((120, b"OWNER"), (40, b"RESULT\n"), (80, b"TO   ")):
+            set_size(ours, columns)
+            calls(1, columns)
+            text = read_terminal(ours, b"EBADF")
+            rows = text.splitlines()
+            check(any(b"RESULT" in row for row in rows) and title in text,
+                  f"no titles for {columns} columns: {text!r}")
+            check(max(map(len, rows)) <= columns, f"{columns} columns: {text!r}")
+            calls(1, columns)
+            text = read_terminal(ours, b"EBADF")
+            check(b"RESULT" not in text, f"titles again, though nothing changed: {text!r}")
+        process.terminate()
+        read_terminal(ours)
+        os.close(ours)
+        check.eq(process.wait(20), 0, "status")
+
+
+@case("the table shows its time zone, and an unknown TZ is reported")
+def time_zone(check):
+    with module():
+        calls(1)
+        for zone, title in (("UTC", "TIME UTC "), ("<+0530>-5:30", "TIME +0530 "),
+                            ("XYZ8", "TIME XYZ ")):
+            done = reader("-o", "table", "--no-follow", env=dict(ENVIRONMENT, TZ=zone))
+            check.eq((done.returncode, done.stderr), (0, ""), f"TZ={zone}")
+            check(done.stdout.startswith(title), f"TZ={zone}: {done.stdout!r}")
+        done = reader("-o", "table", "--no-follow", env=dict(ENVIRONMENT, TZ="Nowhere/Town"))
+        check.eq(done.returncode, 0, "status of an unknown zone")
+        check("unknown time zone 'Nowhere/Town'" in done.stderr, f"stderr: {done.stderr!r}")
+        check(done.stdout.startswith("TIME UTC "), f"not UTC: {done.stdout!r}")
+        done = reader("-o", "json", "--no-follow", env=dict(ENVIRONMENT, TZ="Nowhere/Town"))
+        check.eq(done.stderr, "", "JSON has no time zone")
 
 
 @case("colour on a terminal, not with NO_COLOR, not in a pipe, and as --color says")
@@ -241,6 +333,57 @@ def no_follow(check):
         check.eq((done.returncode, done.stdout), (0, ""), "of nothing")
         calls(100)
         check.eq(len(reader("--no-follow").stdout.splitlines()), 100, "lines")
+
+
+@case("--no-follow shows every record still held, of both rings of a CPU")
+def whole_backlog(check):
+    with module(ring_records=16):
+        for cpu in cpus():
+            for _ in range(16):
+                act("pin", cpu, "unshare", KINDS["net"], "open", "/proc/1/ns/net", "call", 0)
+            act("pin", cpu, "fd", 99, "calls", 64, 0)
+        device = [parse_line(line) for line in device_lines()]
+        held = [line for line in device if line["event"] == "setns"]
+        check(len(held) > 24 * len(cpus()), f"{len(held)} records held: the case proves nothing")
+        check.eq([parse_line(line) for line in
+                  reader("-o", "logfmt", "--no-follow").stdout.splitlines()], device, "records")
+
+
+@case("with nothing to show yet, a person is told that it waits; a script is not")
+def waiting(check):
+    with module():
+        for options, pipe in (((), False), ((), True), (("-o", "json", "-n", "1"), True)):
+            ours, process = start_on_terminal("--new", *options, pipe=pipe)
+            text = read_terminal(ours, b"(Ctrl-C ends)")
+            check(b"waiting for the next one (Ctrl-C ends)" in text, f"{options}, pipe {pipe}: {text!r}")
+            process.terminate()
+            check.eq(process.wait(20), 0, f"status, {options}, pipe {pipe}")
+            process.stdout and process.stdout.close()
+            os.close(ours)
+        calls(1)
+        ours, process = start_on_terminal("-n", "1", columns=80)
+        text = read_terminal(ours)
+        os.close(ours)
+        process.wait(20)
+        check(b"waiting" not in text, f"a call was there: {text!r}")
+        process = follow("--new", "-o", "json")
+        process.terminate()
+        check.eq(process.communicate(timeout=20), (b"", b""), "output of a script")
+
+
+@case("the first command with head: titles or calls come at once")
+def first_command(check):
+    with module():
+        process = subprocess.Popen(["bash", "-c", f"{READER} -o table | head -n 1"],
+                                   stdout=subprocess.PIPE, env=ENVIRONMENT)
+        ready, _, _ = select.select([process.stdout], [], [], 20)
+        check(ready and b"COMMAND" in process.stdout.readline(), "no titles")
+        calls(1)
+        check.eq(process.wait(20), 0, "status")
+        process.stdout.close()
+        calls(2)
+        done = run("bash", "-c", f"{READER} | head -n 3", timeout=30)
+        check.eq(len(done.stdout.splitlines()), 3, "lines")
 
 
 @case("it shows records at once, though its output is a pipe")
@@ -368,15 +511,45 @@ def wrong_options(check):
         check.eq(done.stdout, "", f"stdout of {options}")
 
 
-@case("--help and --version: status 0, on stdout; the version is the module's")
-def help_and_version(check):
-    for options in (("--help",), ("follow", "--help"), ("stats", "--help")):
+@case("a message about a wrong command line says what was expected")
+def usage_messages(check):
+    for options, message in (
+            (("nonsense",), "unknown command 'nonsense' (expected: follow, stats, selftest, help)"),
+            (("help", "nonsense"), "unknown command 'nonsense' (expected: "),
+            (("help", "stats", "more"), "unexpected argument 'more'"),
+            (("follow", "more"), "unexpected argument 'more'"),
+            (("-n", "1", "stats"), "unexpected argument 'stats' (the command must come before options)"),
+            (("-n", "0"), "invalid COUNT '0': must be a positive integer"),
+            (("-o", "xml"), "invalid FORMAT 'xml' (expected: table, json, logfmt)"),
+            (("stats", "-o", "xml"), "invalid FORMAT 'xml' (expected: text, json)"),
+            (("--color=red",), "invalid WHEN 'red' (expected: auto, always, never)")):
         done = reader(*options)
-        check.eq((done.returncode, done.stderr), (0, ""), f"{options}")
-        check("setnsmon" in done.stdout, done.stdout)
+        check.eq((done.returncode, done.stdout), (2, ""), f"{options}")
+        check(message in done.stderr, f"{options}: {done.stderr!r}")
+
+
+@case("-h, -?, --help and help show the same, status 0, on stdout")
+def show_help(check):
+    for command in ("follow", "stats", "selftest"):
+        shown = [reader(*options) for options in ((command, "--help"), (command, "-h"),
+                                                  (command, "-?"), ("help", command))]
+        for done in shown:
+            check.eq((done.returncode, done.stderr), (0, ""), f"help of {command}")
+            check.eq(done.stdout, shown[0].stdout, f"help of {command}")
+            check(done.stdout.startswith(f"Usage: setnsmon {command} "), done.stdout)
+    shown = [reader(*options) for options in (("--help",), ("-h",), ("help",), ("help", "--help"),
+                                              ("help", "help"))]
+    for done in shown:
+        check.eq((done.returncode, done.stderr), (0, ""), "help")
+        check.eq(done.stdout, shown[0].stdout, "help")
+        check("selftest" in done.stdout, done.stdout)
+
+
+@case("--version: status 0, on stdout; the version is the module's")
+def version(check):
     done = reader("--version")
-    version = must("modinfo", "-F", "version", MODULE).stdout.strip()
-    check.eq((done.returncode, done.stdout.split()), (0, ["setnsmon", version]), "version")
+    wanted = must("modinfo", "-F", "version", MODULE).stdout.strip()
+    check.eq((done.returncode, done.stdout.split()), (0, ["setnsmon", wanted]), "version")
 
 
 @case("stats shows the counters")
@@ -388,6 +561,11 @@ def stats(check):
             check.eq(obj.get(name), value, name)
         text = reader("stats").stdout
         check("entered" in text and "7" in text, text)
+        fd = os.open(DEVICE, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.ioctl(fd, IOC_FORMAT, struct.pack("I", 1))
+        record = os.read(fd, obj["record_size"])
+        check.eq(struct.unpack_from("HH", record)[1], obj["record_size"], "bytes of a record")
+        os.close(fd)
 
 
 @case("two readers at once, and the device's text: all the same")

@@ -90,7 +90,8 @@ def on_a_pty(*command, environment, size=(50, 160)):
 
 
 def environment(locale):
-    return {"PATH": os.environ["PATH"], "LC_ALL": locale, "TERM": "xterm-256color", "TZ": "UTC"}
+    return {"PATH": os.environ["PATH"], "LC_ALL": locale, "TERM": "xterm-256color", "TZ": "UTC",
+            "COLUMNS": "160"}
 
 
 def record_all():

@@ -112,7 +112,7 @@ def other_pidfds(check):
              "record")
     done = run(READER, "selftest")
     check.eq((done.returncode, done.stdout), (1, ""), "selftest")
-    check("without the process that its pidfd named" in done.stderr, done.stderr)
+    check("without the process of its pidfd" in done.stderr, done.stderr)
     unload()
 
 
