@@ -1,66 +1,78 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs the suites in a guest whose kernel has KUnit, by loading them, and prints what KUnit
-# says as one TAP stream. It comes from the kernel log, which has all of it; of the results in
-# debugfs each case has 512 bytes. Each source NAME_test.c is a suite setnsmon_NAME, and each
-# line in it that begins with CASE is a case: one that did not report is a failure.
+# Loads the suites in a guest whose kernel has KUnit and prints their results as one TAP stream. It reads them from the
+# kernel log, because debugfs keeps only 512 bytes of each case. Each source NAME_test.c is a suite setnsmon_NAME, and
+# each line in it that begins with CASE is a case: one that did not report is a failure.
 #
-#	guest.sh [PARAMETER=VALUE]...	parameters of the module
+#	guest.sh [SUITE]... [PARAMETER=VALUE]...	all suites; parameters of the module
 
 cd "$(dirname "$0")" || exit 2
+# shellcheck source=tests/lib/tap.sh
+. ../lib/tap.sh
 
 MARK="setnsmon-test: begin kunit $$"
-total=0
-failed=0
 
-say() { # ok|"not ok" name
-	total=$((total + 1))
-	[ "$1" = ok ] || failed=$((failed + 1))
-	echo "$1 $total - $2"
-}
-
-# What KUnit has said of a suite
-results() { # NAME
+# results SUITE: what KUnit has logged of it, as TAP
+results()
+{
 	dmesg -t | awk -v mark="$MARK" -v begin="# Subtest: setnsmon_$1" '
 		index($0, mark) { marked = 1 }
 		marked && index($0, begin) { inside = 1; next }
 		/^# Totals:/ || /^# setnsmon_/ || /^(not )?ok / { inside = 0 }
-		inside'
+		inside' | sed 's/^    //'
 }
 
-# In KTAP what a case says comes before its result
-report() { # NAME
-	local line notes='' seen=0 planned
+# In KTAP the diagnostics of a case come before its result
+_result() # SUITE KIND TEXT
+{
+	case $2 in
+	plan) ;;
+	other) [[ ! ${3// /} ]] || notes+="# ${3#\# }"$'\n' ;;
+	*)
+		tap_result "$2" "$1: $3"
+		printf '%s' "$notes"
+		notes=
+		;;
+	esac
+}
+
+report() # SUITE
+{
+	local notes='' planned
 	planned=$(grep -c '^	CASE(' "$1_test.c")
-	while IFS= read -r line; do
-		if [[ $line =~ ^\ {4}(ok|not\ ok)\ [0-9]+\ (.*)$ ]]; then
-			seen=$((seen + 1))
-			say "${BASH_REMATCH[1]}" "$1: ${BASH_REMATCH[2]}"
-			printf '%s' "$notes"
-			notes=''
-		elif [[ ${line// /} && ! $line =~ ^\ *1\.\. ]]; then
-			line=${line#    }
-			notes+="# ${line#\# }"$'\n'
-		fi
-	done < <(results "$1")
-	if ((seen == planned && planned)); then
-		say ok "$1: every case has reported"
+	tap_read _result "$1" < <(results "$1")
+	if ((tap_seen == planned && planned)); then
+		tap_result ok "$1: every case has reported"
 	else
-		say 'not ok' "$1: every case has reported"
-		echo "# $seen of $planned"
+		tap_result 'not ok' "$1: every case has reported"
+		echo "# $tap_seen of $planned"
 	fi
 }
 
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
-[ -d /sys/kernel/debug/kunit ] || { echo "1..0 # SKIP this kernel has no KUnit"; exit 0; }
+suites=() parameters=()
+for word; do
+	case $word in
+	*=*) parameters+=("$word") ;;
+	*) suites+=("$word") ;;
+	esac
+done
+((${#suites[@]})) || for source in *_test.c; do
+	suites+=("${source%_test.c}")
+done
+((UID == 0)) || {
+	echo '1..0 # SKIP needs root'
+	exit
+}
+[[ -d /sys/kernel/debug/kunit ]] || {
+	echo '1..0 # SKIP this kernel has no KUnit'
+	exit
+}
 
 echo "$MARK" >/dev/kmsg
-insmod ./setnsmon_kunit.ko "$@" || { echo "Bail out! the suites cannot be loaded"; exit 2; }
-[ -d /sys/kernel/debug/kunit/setnsmon_ring ] ||
-	{ echo "Bail out! KUnit is switched off: boot with kunit.enable=1"; exit 2; }
-for source in *_test.c; do
-	report "${source%_test.c}"
+insmod ./setnsmon_kunit.ko "${parameters[@]}" || tap_bail 'the suites cannot be loaded'
+[[ -d /sys/kernel/debug/kunit/setnsmon_ring ]] || tap_bail 'KUnit is switched off: boot with kunit.enable=1'
+for suite in "${suites[@]}"; do
+	report "$suite"
 done
-rmmod setnsmon_kunit || say 'not ok' 'the suites are unloaded'
-echo "1..$total"
-[ "$failed" = 0 ]
+rmmod setnsmon_kunit || tap_result 'not ok' 'the suites are unloaded'
+tap_plan

@@ -1,46 +1,44 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Would ring_stress_test.c find it? Faults are planted in copies of ring.c, or of
-# the test where the writer is; the test must fail, and say the right thing. Luck
-# is helped (ring_rests.h), and tried again. tests/model has what x86 hides.
+# Checks that ring_stress_test.c finds injected faults. They are put into copies of ring.c, or of the test where the
+# writer is; the test must fail with the right message. ring_rests.h widens the windows, and each fault gets several
+# tries. tests/model covers what x86 never reorders.
 #
 #	ring_faults.sh SCRATCH-DIRECTORY
 
 scratch=$1
-n=0
-failed=0
 export SETNSMON_STRESS_MS=100
 export TSAN_OPTIONS=halt_on_error=1
 mkdir -p "$scratch"
 cd "$(dirname "$0")" || exit 1
+# shellcheck source=tests/lib/tap.sh
+. ../lib/tap.sh
 
-report() { # ok|"not ok" NAME
-	n=$((n + 1))
-	[ "$1" = ok ] || failed=1
-	echo "$1 $n - $2"
-}
-
-copy() {
+copy()
+{
 	mkdir -p "$scratch/stream"
 	cp ../../module/stream/ring.[ch] "$scratch/stream"
 	cp ring_stress_test.c "$scratch"
 }
 
-plant() { # FILE SED-SCRIPT
+plant() # FILE SED-SCRIPT
+{
 	copy
 	sed -E -i "$2" "$scratch/$1"
 	! cmp -s "$scratch/$1" "../../module/$1" && ! cmp -s "$scratch/$1" "$1"
 }
 
-build() { # WAY
+build() # WAY
+{
 	make -s --no-print-directory "planted.$1" to="$scratch/test" \
 		from="$scratch/ring_stress_test.c $scratch/stream/ring.c" >"$scratch/log" 2>&1
 }
 
 # Fails if it was not found in 30 seconds, or something else was
-found() { # CASE WORDS
+found() # CASE WORDS
+{
 	local end=$((SECONDS + 30))
-	while [ $SECONDS -lt $end ]; do
+	while ((SECONDS < end)); do
 		timeout 60 "$scratch/test" "$1" >"$scratch/log" 2>&1 && continue
 		grep -qE "$2" "$scratch/log"
 		return
@@ -48,40 +46,44 @@ found() { # CASE WORDS
 	return 1
 }
 
-can_build() { # WAY
+can_build() # WAY
+{
 	make -s --no-print-directory "probe.$1" >/dev/null 2>&1
 }
 
-show() {
-	grep -v '^# .*records' "$scratch/log" | head -12 | sed 's/^/# /'
+show()
+{
+	grep -v '^# .*records' "$scratch/log" | head -n 12 | sed 's/^/# /'
 }
 
-# The same, with nothing planted
-sound() { # WAY
-	local name="nothing is planted: nothing is found [$1]"
+# sound WAY: the test as it is must find nothing
+sound()
+{
+	local name="without a fault nothing is found [$1]"
 	copy
 	if ! can_build "$1"; then
-		report ok "$name # SKIP cannot build"
+		tap_skip "$name" "this machine cannot build it"
 	elif build "$1" && timeout 60 "$scratch/test" 1 >"$scratch/log" 2>&1; then
-		report ok "$name"
+		tap_result ok "$name"
 	else
-		report "not ok" "$name"
+		tap_result 'not ok' "$name"
 		show
 	fi
 }
 
 # WAY is one of the Makefile's, CASE a number in the test, WORDS what it must say
-fault() { # WAY CASE FILE SED-SCRIPT WORDS NAME
+fault() # WAY CASE FILE SED-SCRIPT WORDS NAME
+{
 	local name="$6: found [$1]"
 	if ! can_build "$1"; then
-		report ok "$name # SKIP cannot build"
+		tap_skip "$name" "this machine cannot build it"
 	elif ! plant "$3" "$4"; then
-		report "not ok" "$name"
+		tap_result 'not ok' "$name"
 		echo "# there is nothing to change in $3"
 	elif build "$1" && found "$2" "$5"; then
-		report ok "$name"
+		tap_result ok "$name"
 	else
-		report "not ok" "$name"
+		tap_result 'not ok' "$name"
 		show
 	fi
 }
@@ -100,7 +102,8 @@ fault gcc 1 stream/ring.h '/WRITE_ONCE\(slot\[0\], ring_state_writing/d' \
 	"$torn" "the state does not say that a record is being written"
 fault gcc 1 stream/ring.h 's/if \(READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\)\)/if (1)/' \
 	"$torn" "a reader does not look at the state again"
-fault gcc 1 stream/ring.h '/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(ring->slot, ring_state_holds(n));/' \
+fault gcc 1 stream/ring.h \
+	'/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(ring->slot, ring_state_holds(n));/' \
 	"$loss" "head moves before the state"
 fault gcc 1 stream/ring.c 's/end = end - n > ring->records \? end - ring->records : n \+ 1;//' \
 	"$loss" "a reader that was overtaken skips what is still there"
@@ -120,5 +123,4 @@ fault tsan 1 stream/ring.h 's/smp_store_release\(ring->slot, (.*)\);/WRITE_ONCE(
 fault tsan 1 stream/ring.h 's/smp_load_acquire\((.*)\)( ==|;)/READ_ONCE(*(\1))\2/' \
 	"$race" "neither A nor C is an acquire"
 
-echo "1..$n"
-exit $failed
+tap_plan

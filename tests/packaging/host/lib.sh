@@ -5,31 +5,10 @@
 readonly TREE=/guest/setnsmon NEW=/guest/new
 # What outlives a boot
 readonly STATE=/var/lib/guest
-readonly LOG=/run/host-test.log
+# shellcheck source=tests/lib/tap.sh
+. "$TREE/tests/lib/tap.sh"
+TAP_LOG=/run/host-test.log
 
-count=0
-
-# check NAME COMMAND...: passes if the command does; shows what it said if not
-check()
-{
-	local name=$1 begin=$SECONDS
-	shift
-	count=$((count + 1))
-	if "$@" >"$LOG" 2>&1; then
-		printf 'ok %d - %s\n' "$count" "$name"
-	else
-		printf 'not ok %d - %s\n' "$count" "$name"
-		tail -n 60 "$LOG" | sed 's/^/#   /'
-	fi
-	((SECONDS - begin < 10)) || printf '# (that took %d s)\n' $((SECONDS - begin))
-}
-
-# skip NAME REASON
-skip()
-{
-	count=$((count + 1))
-	printf 'ok %d - %s # SKIP %s\n' "$count" "$1" "$2"
-}
 
 # same EXPECTED FOUND: two texts
 same()
@@ -272,8 +251,8 @@ refused_to()
 works()
 {
 	local version=$1 reader=$2
-	check "the module is loaded, in version $version" loaded "$version"
-	check "cat /dev/setnsmon shows a call" shows cat /dev/setnsmon
-	check "the reader shows a call" shows "$reader" -o json
-	check "the reader's selftest says ok" "$reader" selftest
+	tap_check "the module is loaded, in version $version" loaded "$version"
+	tap_check "cat /dev/setnsmon shows a call" shows cat /dev/setnsmon
+	tap_check "the reader shows a call" shows "$reader" -o json
+	tap_check "the reader's selftest says ok" "$reader" selftest
 }

@@ -16,7 +16,7 @@ SECONDS = int(os.environ.get("SETNSMON_FUZZ_SECONDS", "20"))
 SEED = int(os.environ.get("SETNSMON_FUZZ_SEED") or int.from_bytes(os.urandom(4), "little"))
 
 # What, how many threads, records in a ring: small ones are overrun all the time
-RUNS = [("one thread, to be replayed", "device_fuzz", 1, 64), ("four threads", "fuzz", 4, 1024),
+RUNS = [("one thread, to be replayed", "device_fuzz", 1, 64), ("four threads", "device_fuzz", 4, 1024),
         ("four threads, 32 bit", "device_fuzz32", 4, 256),
         ("sixteen threads, small rings", "device_fuzz", 16, 16)]
 

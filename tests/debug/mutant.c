@@ -131,10 +131,10 @@ static int racing(void)
 {
 	struct task_struct *one, *other;
 
-	one = kthread_run(count, NULL, "planted/1");
+	one = kthread_run(count, NULL, "mutant/1");
 	if (IS_ERR(one))
 		return PTR_ERR(one);
-	other = kthread_run(count, NULL, "planted/2");
+	other = kthread_run(count, NULL, "mutant/2");
 	if (!IS_ERR(other)) {
 		msleep(5000);
 		kthread_stop(other);
@@ -158,7 +158,7 @@ static const struct {
 	{ "data-race", racing },
 };
 
-static int __init planted_init(void)
+static int __init mutant_init(void)
 {
 	size_t i;
 
@@ -168,12 +168,12 @@ static int __init planted_init(void)
 	}
 	return -EINVAL;
 }
-module_init(planted_init);
+module_init(mutant_init);
 
-static void __exit planted_exit(void)
+static void __exit mutant_exit(void)
 {
 }
-module_exit(planted_exit);
+module_exit(mutant_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("One bug, for the harness to find");
