@@ -12,37 +12,35 @@ VM := tests/vm/vm
 all: modules tools
 
 help:
-	@echo "To try it, on any Debian-like machine, without touching its kernel:"
-	@echo "  make demo              boot a throw-away machine and watch setns events live"
-	@echo "  make vm-shell          a root shell in such a machine"
+	@echo "Try it, on any Debian-like machine, without touching its kernel:"
+	@echo "  make demo           boot a throw-away machine and watch setns events live"
+	@echo "  make vm-shell       a root shell in such a machine"
 	@echo
-	@echo "To build it:"
-	@echo "  make                   the module and the reader"
-	@echo "  make modules           setnsmon.ko       KDIR=$(KDIR)"
-	@echo "  make tools             tools/setnsmon"
-	@echo "  make install           the reader and what goes with it     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
-	@echo "  make uninstall         and away again"
-	@echo "  dkms install .         the module, for this machine's kernels"
-	@echo "  make deb               Debian packages of both, in build/deb     KERNEL=$(KERNEL)"
-	@echo "  make clean             remove what was built (tests/vm/vm clean-cache: what the tests have set up)"
+	@echo "Build it:"
+	@echo "  make                the module and the reader"
+	@echo "  make modules        setnsmon.ko, for the kernel headers in KDIR:"
+	@echo "                      $(KDIR)"
+	@echo "  make tools          the reader, tools/setnsmon"
+	@echo "  make install        the reader and its files, below PREFIX ($(PREFIX))"
+	@echo "  make uninstall      remove them"
+	@echo "  dkms install .      the module, for this machine's kernels"
+	@echo "  make deb            Debian packages, in build/deb, for KERNEL ($(KERNEL))"
+	@echo "  make clean          remove what was built in the tree"
+	@echo "  tests/vm/vm clean-cache  remove what the tests have set up"
 	@echo
-	@echo "To test it (all of it runs in a build chroot and in throw-away machines):"
-	@echo "  make check             everything"
-	@echo "  make check-unit        the parts that run in user space"
-	@echo "  make check-functional  the module and the reader on real kernels"
-	@echo "  make check-dkms        installing with DKMS"
-	@echo "  make check-deb         the Debian packages"
-	@echo "  make check-build       with gcc and clang: no warning"
-	@echo "  make check-host        installing as docs/INSTALL.md says, in machines with systemd"
-	@echo "  make check-lint       formatting, static checks, and whether things that repeat agree"
-	@echo "  make check-stress       storms of calls on four processors"
-	@echo "  make check-model       the ring's protocol, searched exhaustively"
-	@echo "  make check-fuzz        the reader, fuzzed"
-	@echo "  make check-long        hours of storms, floods, faults and fuzzing, also on debug kernels and PREEMPT_RT"
-	@echo "  make check-bench       has anything become slower? (a minute)"
-	@echo "  make bench             what setnsmon costs, and what others cost     CASES='ours ftrace', CASES=list"
-	@echo "  make bench-docs        write the results of make bench into docs/PERFORMANCE.md"
-	@echo "  make matrix            building, DKMS and all functional tests, on every kernel     KERNELS='bullseye sid' JOBS=1"
+	@echo "Test it, in a build chroot and in throw-away machines:"
+	@echo "  make check          a part of each kind of test, on one kernel"
+	@echo "  make check-full     the rest of what CI runs: all tests, more kernels"
+	@echo "  make check-TEST     a tier, a test or a pattern: make check-unit"
+	@echo "  tests/run -l        the list of all tests; tests/run -h says more"
+	@echo "  make check-long     hours of stress, floods, faults and fuzzing"
+	@echo "  make matrix         building, DKMS and functional tests on every kernel"
+	@echo "                      (KERNELS='bullseye sid' JOBS=1)"
+	@echo
+	@echo "Measure it:"
+	@echo "  make bench          the cost of a call, beside other tools' cost"
+	@echo "                      (CASES='ours ftrace', CASES=list)"
+	@echo "  make bench-docs     write the results into docs/PERFORMANCE.md"
 
 modules: kdir-exists
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
@@ -80,11 +78,11 @@ deb:
 	@echo "To install them:  apt-get install ./build/deb/*.deb"
 
 check:
-	tests/run
+	tests/run check
 
-check-unit check-functional check-lint check-build check-dkms check-deb check-host check-stress check-model \
-check-fuzz check-long check-bench: check-%:
-	tests/run $*
+# Names of tiers, tests and sets; check-full is the rest of what CI runs
+check-%:
+	tests/run '$*'
 
 bench:
 	tests/bench/measure -k $(KERNEL) $(CASES)
@@ -116,6 +114,4 @@ clean:
 	test ! -e tests/bench/Makefile || $(MAKE) -C tests/bench clean
 	@$(VM) cache -q
 
-.PHONY: all help modules kdir-exists tools install uninstall deb check check-unit check-functional check-lint check-build \
-	check-dkms check-deb check-host check-stress check-model check-fuzz check-long check-bench bench bench-docs \
-	matrix demo vm-shell clean
+.PHONY: all help modules kdir-exists tools install uninstall deb check bench bench-docs matrix demo vm-shell clean

@@ -67,8 +67,8 @@ tap_feed()
 }
 
 # tap_read HANDLER [ARGUMENT]...: reads TAP, with the last line of tap_feed. Calls `HANDLER ARGUMENT... KIND TEXT` for
-# each line that is not empty: KIND is ok or "not ok" (TEXT: the name, with a directive), plan, or other (TEXT: the line).
-# Several plans are added up. Sets tap_planned (empty without a plan), tap_seen, tap_bad and tap_status.
+# each line that is not empty. KIND is ok or "not ok" (TEXT is the name, with a directive), plan, or other (TEXT is the
+# line). Several plans are added up. Sets tap_planned (empty without a plan), tap_seen, tap_bad and tap_status.
 tap_read()
 {
 	local line

@@ -3,11 +3,11 @@
  * Makes calls of setns(2) in every way there is, and writes down what each caller
  * saw of itself. It knows nothing of setnsmon.
  *
- *	calls [PREPARATION]... -- [WAY FD NSTYPE]...
- *	calls hammer THREADS CALLS FD
- *	calls starve CGROUP CHILDREN FD
- *	calls headless		a process that lives on in a thread, until a line comes
- *	calls vsyscall		which instruction the vdso gives to 32-bit code
+ *	fd_matrix [PREPARATION]... -- [WAY FD NSTYPE]...
+ *	fd_matrix hammer THREADS CALLS FD
+ *	fd_matrix starve CGROUP CHILDREN FD
+ *	fd_matrix headless		a process that lives on in a thread, until a line comes
+ *	fd_matrix vsyscall		which instruction the vdso gives to 32-bit code
  *
  * Every call of a list is made by a fresh child, so that none changes the caller
  * of the next. Preparations, in the order in which they are given:

@@ -3,7 +3,7 @@
  * Many threads that call setns(2) at once, and a log of what each of them knows
  * of each of its calls: struct entry, thread after thread.
  *
- *	storm LOG CALLS ROLES
+ *	threads LOG CALLS ROLES
  *
  * Each letter of ROLES is a thread that makes CALLS calls, those that sleep an
  * eighth of it:
@@ -48,7 +48,7 @@ static pthread_barrier_t barrier;
 
 static void die(const char *what)
 {
-	fprintf(stderr, "storm: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "threads: %s: %s\n", what, strerror(errno));
 	exit(99);
 }
 
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4 || strlen(argv[3]) > MAX_THREADS ||
 	    strspn(argv[3], "fium") != strlen(argv[3])) {
-		fprintf(stderr, "usage: storm LOG CALLS ROLES\n");
+		fprintf(stderr, "usage: threads LOG CALLS ROLES\n");
 		return 98;
 	}
 	calls = strtoul(argv[2], NULL, 0);

@@ -3,7 +3,7 @@
  * Readers that sleep: each call wakes them, also one that comes just as they fall
  * asleep; and many in a row wake them seldom. Prints TAP.
  *
- *	wakes ROUNDS
+ *	wakeups ROUNDS
  *
  * Nobody else may call setns(2) meanwhile: see reading.h.
  */

@@ -3,7 +3,7 @@
  * Random sequences of everything that can be done to /dev/setnsmon, by several
  * threads and their children, on several open files at once.
  *
- *	fuzz SEED SECONDS THREADS
+ *	device_fuzz SEED SECONDS THREADS
  *
  * Each thread draws its sequence from the seed and its own number. With one thread
  * the whole run can be replayed; with more, only what each does, not when.
@@ -233,7 +233,7 @@ static void check_binary(struct fuzzer *f, unsigned int file, const char *bytes,
 			note(f, file, rec.cpu, rec.seq, rec.lost.count, true);
 			continue;
 		}
-		if (memcmp(rec.setns.comm, "fuzz", 4) || rec.setns.uid)
+		if (memcmp(rec.setns.comm, "device_fuzz", 11) || rec.setns.uid)
 			wrong(f, "file %u: a call of %.16s, uid %u", file, rec.setns.comm, rec.setns.uid);
 		note(f, file, rec.cpu, rec.seq, 1, false);
 	}
@@ -785,7 +785,7 @@ static void prepare(struct fuzzer *f, unsigned int number, uint64_t seed)
 	f->room = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	f->set = epoll_create1(EPOLL_CLOEXEC);
 	if (f->room == MAP_FAILED || mprotect(f->room + ROOM, 4096, PROT_NONE) || f->set < 0) {
-		perror("fuzz");
+		perror("device_fuzz");
 		exit(2);
 	}
 }
@@ -794,7 +794,7 @@ static void make_namespaces(void)
 {
 	namespaces[0] = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
 	if (unshare(CLONE_NEWUTS)) {
-		perror("fuzz: unshare");
+		perror("device_fuzz: unshare");
 		exit(2);
 	}
 	namespaces[1] = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
@@ -809,7 +809,7 @@ int main(int argc, char **argv)
 	long until;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: fuzz SEED SECONDS THREADS\n");
+		fprintf(stderr, "usage: device_fuzz SEED SECONDS THREADS\n");
 		return 2;
 	}
 	seed = strtoull(argv[1], NULL, 0);
