@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whatever the kernel's files hold, a module must be signed just where one of them says
- * so. diagnose.c is given these in the place of open(2) and read(2).
+ * Whatever the kernel's files contain, a signature is required exactly if one of them
+ * says so. These functions replace open(2) and read(2) for diagnose.c.
  */
 #include "base/diagnose.h"
 #include "fuzz.h"
@@ -39,7 +39,7 @@ int fuzz_close(int fd)
 	return 0;
 }
 
-/* Empty where the file cannot be read though it is there */
+/* Reads nothing from a file that exists but cannot be read. */
 ssize_t fuzz_read(int fd, void *buf, size_t size)
 {
 	struct input text = files[fd].text;
@@ -53,7 +53,7 @@ ssize_t fuzz_read(int fd, void *buf, size_t size)
 	return len;
 }
 
-/* Up to its first NUL, as much of it as is of interest: "" if it is not there */
+/* Returns the first bytes of a file up to a NUL, or "" if it does not exist. */
 static void text_of(unsigned int file, char *text, size_t size)
 {
 	struct input left = files[file].text;
@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	text_of(1, lockdown, sizeof(lockdown));
 	enforced = enforce[0] == 'Y';
 	secure = files[2].there && boot->size == 5 && boot->data[4] == 1;
-	/* It is read as a string; only if nothing at all is there, the firmware decides. */
+	/* The file is read as a string. Only if it is empty, the firmware decides. */
 	locked = files[1].there && files[1].text.size ? !strstr(lockdown, "[none]") : secure;
 	if (!enforced && !locked)
 		want = SIGNING_OPTIONAL;

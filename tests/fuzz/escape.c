@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is escaped is fit for a terminal, as wide as is said, and comes back byte for byte. */
+/* Escaped text is safe for a terminal, has the stated width, and can be unescaped exactly. */
 #define _GNU_SOURCE
 #include "term/escape.h"
 #include "unicode.h"
 
-/* Back to the bytes that this unit stands for. */
+/* Recovers the bytes that this unit replaces. */
 static unsigned int unescaped(const struct escape_unit *unit, u8 *bytes)
 {
 	unsigned int i = 0, n = 0, byte;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the fuzz targets share. Each is a program by libFuzzer: it is given bytes, lets
- * the reader do something with them, and judges what comes of it by other means than
- * the reader's own. What must be so is REQUIREd.
+ * Shared by the fuzz targets. Each target is a libFuzzer program that passes bytes to
+ * the reader and judges the result by other means than the reader's own. Conditions
+ * that must hold are REQUIREd.
  */
 #ifndef SETNSMON_TESTS_FUZZ_H
 #define SETNSMON_TESTS_FUZZ_H
@@ -25,13 +25,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 		}									\
 	} while (0)
 
-/* The bytes that are left. */
+/* The input that is left. */
 struct input {
 	const u8 *data;
 	size_t size;
 };
 
-/* So many of them, zeros where there are no more. */
+/* Takes @size bytes, with zeros after the end of the input. */
 static inline void take_bytes(struct input *in, void *to, size_t size)
 {
 	size_t have = size < in->size ? size : in->size;
@@ -67,7 +67,7 @@ static inline struct setnsmon_record take_record(struct input *in)
 	return rec;
 }
 
-/* A copy of just this size, so that a step beyond its end is seen. */
+/* Returns a copy of exactly this size, so that ASan sees an access past its end. */
 static inline void *copy_of(const void *data, size_t size)
 {
 	void *copy = malloc(size ? size : 1);
@@ -83,7 +83,7 @@ static inline bool is_known(const struct setnsmon_record *rec)
 	return rec->type == SETNSMON_RECORD_SETNS || rec->type == SETNSMON_RECORD_LOST;
 }
 
-/* Printable ASCII, and a newline at its end */
+/* Checks for printable ASCII with a newline at the end. */
 static inline void require_one_line(const char *line, size_t len)
 {
 	size_t i;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each record is one line of strict JSON, as json-c reads it, in printable ASCII; its
- * values are those of the record, and the command name comes back byte for byte.
+ * Each record becomes one line of strict JSON in printable ASCII, judged by json-c. Its
+ * values are those of the record, and the command name can be recovered exactly.
  */
 #define _GNU_SOURCE
 #include "sink/json.h"
@@ -39,7 +39,7 @@ static struct json_object *at(struct json_object *object, const char *path)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	while ((key = strsep(&rest, ".")))
-		REQUIRE(json_object_object_get_ex(object, key, &object), "there is no %s", path);
+		REQUIRE(json_object_object_get_ex(object, key, &object), "%s is missing", path);
 	return object;
 }
 
@@ -61,7 +61,7 @@ static void check_values(struct json_object *object, const struct setnsmon_recor
 	}
 }
 
-/* What a program makes of the two keys. */
+/* Recovers the name from its two keys, as a program would. */
 static size_t recovered(struct json_object *object, u8 *bytes, size_t room)
 {
 	struct json_object *hex;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A count is a decimal number from 1 to 2^64 - 1 and nothing else; a choice is one of
- * its names. options.c is given these in the place of argp_error() and exit().
+ * A count is a decimal number from 1 to 2^64 - 1 and nothing else, and a choice is one of
+ * its names. These functions replace argp_error() and exit() for options.c.
  */
 #include "base/options.h"
 #include "fuzz.h"
@@ -27,11 +27,11 @@ void fuzz_argp_error(const struct argp_state *state, const char *format, ...)
 
 void fuzz_exit(int status)
 {
-	REQUIRE(status, "it ends well");
+	REQUIRE(status, "exit status 0");
 	longjmp(refused, 1);
 }
 
-/* 0 if it is none */
+/* Returns the number, or 0 if @text is not a valid one. */
 static u64 number_in(const char *text)
 {
 	unsigned __int128 value = 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A user database that says what the fuzzer wants, in the place of getpwuid(3): the
- * makefile gives users.c this one.
+ * A user database made of fuzzer input. The makefile replaces getpwuid(3) with it.
  */
 #ifndef SETNSMON_TESTS_FUZZ_PASSWD_H
 #define SETNSMON_TESTS_FUZZ_PASSWD_H
@@ -14,7 +13,7 @@ static unsigned int passwd_lookups;
 
 struct passwd *fuzz_getpwuid(uid_t uid);
 
-/* One user in four has none, one no name, the others what comes next. */
+/* One user in four does not exist, one has no name, the others get a name from the input. */
 struct passwd *fuzz_getpwuid(uid_t uid)
 {
 	static char name[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a line must say of a record, by the header and README, and not by the table of
- * fields that makes the lines: names, where the value is, when it is null.
+ * What a line must contain, by the header and setnsmon(4), not by the table of fields
+ * that makes the lines: names, where the value is, and when it is null.
  */
 #ifndef SETNSMON_TESTS_FUZZ_SHOWN_H
 #define SETNSMON_TESTS_FUZZ_SHOWN_H
@@ -14,7 +14,7 @@ struct shown {
 	const char *path;
 	size_t offset;
 	unsigned int size;
-	u32 needs;		/* bits of "has" without any of which it is null */
+	u32 needs;		/* bits of "has": if one is clear, the value is null */
 	enum { UNSIGNED, SIGNED, HEX } as;
 };
 
@@ -59,7 +59,7 @@ static const struct shown shown_of_lost[] = {
 	AT("count", lost.count, 0, UNSIGNED),
 };
 
-/* The list for a record, and how long it is; 0 for a type that is not known. */
+/* Returns the length of the list for a record, 0 for an unknown type. */
 static inline unsigned int shown_list(const struct setnsmon_record *rec, const struct shown **list)
 {
 	*list = rec->type == SETNSMON_RECORD_SETNS ? shown_of_setns : shown_of_lost;
@@ -67,7 +67,7 @@ static inline unsigned int shown_list(const struct setnsmon_record *rec, const s
 	       rec->type == SETNSMON_RECORD_LOST ? ARRAY_SIZE(shown_of_lost) : 0;
 }
 
-/* As it stands in a line; false if it is null there. */
+/* Writes the value as in a line; returns false if it is null there. */
 static inline bool shown_value(const struct shown *s, const struct setnsmon_record *rec, char *text)
 {
 	u64 value = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module that says anything of itself, and reads that return anything: device.c is
- * given these in the place of open(2), ioctl(2) and read(2). Each record that comes out
- * is just what the module gave, cut or filled with zeros to what this program knows.
+ * A module that reports anything, and reads that return anything: these functions
+ * replace open(2), ioctl(2) and read(2) for device.c. Each record that comes out is what
+ * the module returned, truncated or zero-filled to the record that this program knows.
  */
 #include "source/device.h"
 #include "fuzz.h"
@@ -13,7 +13,7 @@
 static struct input in;
 static struct setnsmon_info info;
 static int ioctl_error;
-static const u8 *last_read;	/* what the last read gave */
+static const u8 *last_read;	/* what the last read returned */
 static ssize_t last_len;
 static char message[512];
 
@@ -103,7 +103,7 @@ static void check_batch(const struct source *source, enum source_read result)
 
 		memcpy(&want, last_read + (size_t)i * size, size < sizeof(want) ? size : sizeof(want));
 		source_record(source, i, rec);
-		REQUIRE(!memcmp(rec, &want, sizeof(want)), "record %u is another", i);
+		REQUIRE(!memcmp(rec, &want, sizeof(want)), "record %u differs", i);
 		free(rec);
 	}
 }

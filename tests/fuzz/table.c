@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whatever the records and the users' names are, a table sends nothing to a terminal
- * but printable text, ends of lines, and colours if they are wanted.
+ * Whatever the records and the users' names contain, a table only writes printable text,
+ * newlines, and colours if they are wanted, in lines no wider than the screen.
  */
 #define _GNU_SOURCE
 #include "sink/table.h"
@@ -9,7 +9,7 @@
 #include "passwd.h"
 #include "unicode.h"
 
-/* Takes the colours out: SGR sequences alone, each of them switched off in its line. */
+/* Removes colours, which must be SGR sequences that are reset within their line. */
 static size_t without_colours(char *line, size_t len)
 {
 	size_t at, kept = 0, n;
@@ -21,7 +21,7 @@ static size_t without_colours(char *line, size_t len)
 			continue;
 		}
 		n = strspn(&line[at + 1], "[0123456789;");
-		REQUIRE(line[at + 1] == '[' && line[at + 1 + n] == 'm', "no colour");
+		REQUIRE(line[at + 1] == '[' && line[at + 1 + n] == 'm', "not a colour");
 		on = n != 2 || line[at + 2] != '0';
 		at += 1 + n;
 	}
@@ -29,7 +29,7 @@ static size_t without_colours(char *line, size_t len)
 	return kept;
 }
 
-/* How many lines */
+/* Returns the number of lines. */
 static unsigned int check_text(char *text, const struct table *table)
 {
 	unsigned int lines = 0;
@@ -38,7 +38,7 @@ static unsigned int check_text(char *text, const struct table *table)
 
 	for (line = text; *line; line = end + 1, lines++) {
 		end = strchr(line, '\n');
-		REQUIRE(end, "no end");
+		REQUIRE(end, "a line without an end");
 		*end = '\0';
 		len = end - line;
 		if (table->color)
@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	fclose(out);
 	REQUIRE(strlen(text) == len, "a NUL");
 	lines = check_text(text, &table);
-	/* A line each, dates between them, and a title now and then */
+	/* A line for each record, dates between them, and titles once a page */
 	REQUIRE(lines >= known + 1 && lines <= 1 + 2 * known + (2 * known) / 9 + 1, "%u lines of %u",
 		lines, known);
 	free(text);

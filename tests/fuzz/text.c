@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each record is one line of strict logfmt in printable ASCII, no longer than
- * SETNSMON_LINE_MAX; its values are those of the record, and the command name comes
- * back byte for byte.
+ * Each record becomes one line of strict logfmt in printable ASCII, no longer than
+ * SETNSMON_LINE_MAX. Its values are those of the record, and the command name can be
+ * recovered exactly.
  */
 #define _GNU_SOURCE
 #include "shown.h"
@@ -11,7 +11,7 @@
 
 #define MAX_PAIRS 128
 
-/* A value in quotes has them no more, and no escapes. */
+/* Parses a quoted value: removes the quotes and the escapes. */
 struct pair {
 	const char *key;
 	size_t key_len;
@@ -53,7 +53,7 @@ static const char *read_bare(const char *p, const char *end, struct pair *pair)
 	return p;
 }
 
-/* KEY=VALUE KEY=VALUE ..., with one space between two */
+/* Parses KEY=VALUE KEY=VALUE ..., separated by single spaces. */
 static void read_line(const char *line, const char *end)
 {
 	const char *p = line;
@@ -75,7 +75,7 @@ static void read_line(const char *line, const char *end)
 	}
 }
 
-/* The only pair with this key */
+/* Returns the only pair with this key. */
 static const struct pair *pair_of(const char *key)
 {
 	const struct pair *found = NULL;
@@ -84,10 +84,10 @@ static const struct pair *pair_of(const char *key)
 	for (i = 0; i < pair_count; i++) {
 		if (pairs[i].key_len != strlen(key) || memcmp(pairs[i].key, key, strlen(key)))
 			continue;
-		REQUIRE(!found, "%s stands there twice", key);
+		REQUIRE(!found, "%s occurs twice", key);
 		found = &pairs[i];
 	}
-	REQUIRE(found, "there is no %s", key);
+	REQUIRE(found, "%s is missing", key);
 	return found;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The C library's view of UTF-8. It is needed in the locale C.UTF-8. */
+/* UTF-8 by the C library, as an oracle. Needs the locale C.UTF-8. */
 #ifndef SETNSMON_TESTS_FUZZ_UNICODE_H
 #define SETNSMON_TESTS_FUZZ_UNICODE_H
 
@@ -16,13 +16,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	setenv("TZ", "UTC0", 1);
-	REQUIRE(setlocale(LC_CTYPE, "C.UTF-8"), "there is no locale C.UTF-8");
+	REQUIRE(setlocale(LC_CTYPE, "C.UTF-8"), "the locale C.UTF-8 is not installed");
 	to_utf32 = iconv_open("UTF-32LE", "UTF-8");
 	REQUIRE(to_utf32 != (iconv_t)-1, "iconv knows no UTF-32LE");
 	return 0;
 }
 
-/* The first character of these bytes, and how many it takes; 0 if they begin with none. */
+/* Decodes the first character. Returns how many bytes it takes, or 0 if it is invalid. */
 static inline unsigned int unicode_decode(const u8 *s, size_t len, u32 *code)
 {
 	unsigned int n;
@@ -40,8 +40,8 @@ static inline unsigned int unicode_decode(const u8 *s, size_t len, u32 *code)
 }
 
 /*
- * May it change how others are shown? The control characters and separators of the C
- * library's table, and those with the Unicode property Bidi_Control.
+ * Returns true for control characters and separators by the C library's table, and for
+ * characters with the Unicode property Bidi_Control.
  */
 static inline bool unicode_is_control(u32 code)
 {
@@ -55,7 +55,7 @@ static inline bool unicode_is_control(u32 code)
 	return iswcntrl(code);
 }
 
-/* Text that is fit for a terminal: columns that it takes. */
+/* Checks that text is safe for a terminal, and returns the columns that it takes. */
 static inline unsigned int shown_width(const char *text, size_t len, bool utf8)
 {
 	const u8 *s = (const u8 *)text;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names of users are what the database says, cut to 31 bytes, and asked for once. */
+/* Names of users are those of the database, cut to 31 bytes, and looked up once. */
 #include "enrich/users.h"
 #include "passwd.h"
 
-/* What the database would say now, without asking it. */
+/* Returns what the database would answer now, without a lookup. */
 static void expected(char *want, u32 uid)
 {
 	struct input ahead = passwd_names;
@@ -16,7 +16,7 @@ static void expected(char *want, u32 uid)
 		snprintf(want, 32, "%s", name);
 }
 
-/* What each user was when the database was asked last, by an index of its own. */
+/* The last answer of the database for each user, indexed independently of users.c. */
 static struct {
 	bool asked;
 	char name[32];
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			known[i].asked = true;
 			strcpy(known[i].name, want);
 		}
-		REQUIRE(known[i].asked, "user %u is %s, but nobody was asked", uid, name);
+		REQUIRE(known[i].asked, "user %u is %s, but was not looked up", uid, name);
 		REQUIRE(!strcmp(name, known[i].name), "user %u is %s, not %s", uid, name,
 			known[i].name);
 		before = passwd_lookups;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UTF-8 is taken apart as iconv(3) does, and what is repaired is what iconv takes. */
+/* UTF-8 is decoded as by iconv(3), and repaired text is valid for iconv(3). */
 #define _GNU_SOURCE
 #include "unicode.h"
 #include "term/utf8.h"
 
-/* What the text must become, a character at a time. */
+/* Repairs the text with the decoder of iconv(3), one character at a time. */
 static size_t repaired(char *text, const u8 *s, size_t len)
 {
 	char *p = text;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The reader's pure parts: JSON, the table, escapes, UTF-8. A strict JSON
- * parser that is not the reader's own judges the JSON, and what it must hold is
- * written out here, not taken from the field table.
+ * Tests the parts of the reader that need no device: JSON, the table, escapes,
+ * UTF-8, the pipeline. A strict parser that is not the reader's own judges the JSON.
+ * Expected values are written out here, not taken from the field table.
  */
 #define _GNU_SOURCE
 #include "base/diagnose.h"
@@ -44,7 +44,7 @@ static struct setnsmon_record blank(void)
 	return rec;
 }
 
-/* Every field has a value of its own. */
+/* Returns a record in which every field has a different value. */
 static struct setnsmon_record full(void)
 {
 	struct setnsmon_record rec = blank();
@@ -112,7 +112,7 @@ static struct setnsmon_record ones(void)
 	return rec;
 }
 
-/* The same numbers in each run. */
+/* Seeded, so that each run has the same numbers. */
 static u64 random_state = 1;
 
 static u64 random_u64(void)
@@ -142,7 +142,7 @@ static struct setnsmon_record random_record(void)
 
 static struct json *json;
 
-/* Parsed; NULL, and the case fails, where it is not one line of strict JSON. */
+/* Returns the parsed JSON of a record, or NULL after a failure if it is not one strict line. */
 static struct json_object *parsed(const struct setnsmon_record *rec)
 {
 	struct json_tokener *tokener = json_tokener_new();
@@ -168,7 +168,7 @@ static struct json_object *parsed(const struct setnsmon_record *rec)
 
 static struct json_object *no_such_key;
 
-/* The value at a dotted path; NULL is null. */
+/* Returns the value at a dotted path; NULL for null. */
 static struct json_object *at(struct json_object *object, const char *path)
 {
 	char copy[128], *rest = copy, *key;
@@ -233,7 +233,7 @@ static void json_of_a_lost_record(void)
 		      "\"boot_ns\":5,\"cpu\":3,\"seq\":9,\"count\":37}");
 }
 
-static void json_of_an_unknown_type_is_nothing(void)
+static void json_of_an_unknown_type_is_empty(void)
 {
 	struct setnsmon_record rec = full();
 	const char *line;
@@ -273,8 +273,8 @@ static unsigned int count_nulls(struct json_object *object)
 	return nulls;
 }
 
-/* Of each part: its own paths and no others, and back again. */
-static void json_nulls_what_is_missing(void)
+/* Checks that each part nulls its own paths and no others. */
+static void json_nulls_missing_parts(void)
 {
 	unsigned int i, n;
 
@@ -287,7 +287,7 @@ static void json_nulls_what_is_missing(void)
 		for (n = 0; n < ARRAY_SIZE(parts[i].paths) && parts[i].paths[n]; n++)
 			if (at(object, parts[i].paths[n]))
 				FAIL("bit %#x: %s is not null", parts[i].bit, parts[i].paths[n]);
-		/* errno is null in a full record, too. */
+		/* errno is null even in a full record. */
 		EQ(count_nulls(object), n + 1);
 		json_object_put(object);
 		json_of_a_full_record();
@@ -373,7 +373,7 @@ static void json_of_extreme_values(void)
 	json_object_put(object);
 }
 
-/* Bytes that may change a terminal, raw; also those of C1 written as UTF-8. */
+/* Returns whether raw bytes could control a terminal, including C1 controls in UTF-8. */
 static bool has_control(const char *s, size_t len)
 {
 	unsigned int n;
@@ -394,7 +394,7 @@ static int unhex(char c)
 	return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
-/* What a program makes of the two keys; the length, or -1. */
+/* Recovers the name from its two keys, as a program would. Returns its length, or -1. */
 static int recover(struct json_object *object, u8 *bytes)
 {
 	struct json_object *hex;
@@ -500,7 +500,7 @@ static void json_has_comm_bytes_only_if_needed(void)
 	json_object_put(object);
 }
 
-/* Adds the keys as the text line has them: with dots, objects left out. */
+/* Appends the keys in the form of the text line: with dots, without objects. */
 static void flatten(struct json_object *object, const char *prefix, char *keys, size_t size)
 {
 	char path[128];
@@ -519,7 +519,7 @@ static void flatten(struct json_object *object, const char *prefix, char *keys, 
 	}
 }
 
-/* The keys of a text line; equals signs in strings are escaped there or quoted. */
+/* Extracts the keys of a text line. Equals signs within strings are in quotes. */
 static void text_keys(const struct setnsmon_record *rec, char *keys)
 {
 	char line[SETNSMON_LINE_MAX + 1];
@@ -581,7 +581,7 @@ static void json_of_random_records(void)
 
 static char table_text[1 << 16];
 
-/* What a table of this width shows of the records, titles left out. */
+/* Returns what a table of this width shows of the records, without its titles. */
 static const char *rows(const struct setnsmon_record *recs, unsigned int count, unsigned int width,
 			bool color)
 {
@@ -610,7 +610,7 @@ static unsigned int lines_in(const char *s)
 	return lines;
 }
 
-/* Takes out newlines and, if there may be colours, their sequences. */
+/* Checks a text without its newlines and, if @color, without its colour sequences. */
 static bool only_printable(const char *s, bool color)
 {
 	char rest[sizeof(table_text)], *p = rest;
@@ -786,7 +786,7 @@ static void table_takes_its_width_from_columns(void)
 	is_text(titles(), "TIME UTC USER   COMMAND   KIND   RESULT\n");
 	setenv("COLUMNS", "160", 1);
 	CHECK(has(titles(), " OWNER "));
-	/* Without it the terminal behind stderr counts, if there is one. */
+	/* Without COLUMNS the terminal behind stderr counts, if there is one. */
 	for (i = 0; i < ARRAY_SIZE(wrong) && !isatty(STDERR_FILENO); i++) {
 		setenv("COLUMNS", wrong[i], 1);
 		CHECK(has(titles(), " TO         RESULT FLAGS\n"));
@@ -811,7 +811,7 @@ static unsigned int widest(const char *s)
 	return most;
 }
 
-/* A record whose cells are as wide as they get on a real system. */
+/* Returns a record whose cells are as wide as they get on a real system. */
 static struct setnsmon_record wide(void)
 {
 	struct setnsmon_record rec = full();
@@ -844,7 +844,7 @@ static void table_does_not_wrap(void)
 	}
 }
 
-/* Numbers are whole, and so is the result, in every width that shows them. */
+/* Checks that numbers and the result are whole at every width that shows them. */
 static void table_keeps_numbers_whole(void)
 {
 	struct setnsmon_record rec = wide();
@@ -882,7 +882,7 @@ static void table_repeats_its_titles(void)
 	EQ(lines_in(table_text), 30);
 }
 
-static void table_leaves_out_unknown_types(void)
+static void table_ignores_unknown_types(void)
 {
 	struct setnsmon_record rec = full();
 
@@ -1024,7 +1024,7 @@ static void users_have_names_or_numbers(void)
 	}
 }
 
-/* A module may give more than this program knows, or less. */
+/* A newer module may have larger records, an older one smaller records. */
 static void batches_of_other_sizes(void)
 {
 	static const int differences[] = { -64, 0, 64 };
@@ -1048,7 +1048,7 @@ static void batches_of_other_sizes(void)
 
 /* ---- the pipeline ---- */
 
-/* A source that has records of its own instead of a device. */
+/* A source with records in memory instead of a device. */
 struct memory {
 	struct source source;
 	struct setnsmon_record recs[8];
@@ -1068,7 +1068,7 @@ static enum source_read read_memory(struct source *source)
 
 static const struct source_ops memory_ops = { .read = read_memory };
 
-/* Seven calls and a loss of 37 records, @batches times. */
+/* Prepares @batches batches, each of seven calls and a loss of 37 records. */
 static void fill_memory(struct memory *memory, unsigned int batches)
 {
 	unsigned int i;
@@ -1161,7 +1161,7 @@ static void a_pipeline_ends_at_its_limit(void)
 	EQ(pipeline.calls, 10);
 }
 
-/* Losses do not count: each stands before a call that is still held. */
+/* Losses do not use up the budget, because each comes before a call that is still held. */
 static void a_pipeline_ends_with_the_backlog(void)
 {
 	struct pipeline pipeline = { 0 };
@@ -1220,7 +1220,7 @@ static void unknown_time_zones_are_reported(void)
 
 static size_t secure_boot_len = 5;
 
-/* Files of a kernel that never was: NULL where there is none */
+/* Returns the policy read from files with this content; NULL for a missing file. */
 static enum signing demanded(const char *enforce, const char *lockdown, const char *secure_boot)
 {
 	static const char efi[] = "firmware/efi/efivars/"
@@ -1260,19 +1260,19 @@ static enum signing demanded(const char *enforce, const char *lockdown, const ch
 #define EFI_ON "\6\0\0\0\1"
 #define EFI_OFF "\6\0\0\0\0"
 
-static void unsigned_modules_are_welcome(void)
+static void unsigned_modules_are_accepted(void)
 {
 	EQ(demanded("N\n", "[none] integrity confidentiality\n", NULL), SIGNING_OPTIONAL);
 	EQ(demanded("N\n", "[none] integrity confidentiality\n", EFI_OFF), SIGNING_OPTIONAL);
 	EQ(demanded("N\n", NULL, EFI_OFF), SIGNING_OPTIONAL);
 	EQ(demanded("N\n", NULL, NULL), SIGNING_OPTIONAL);
-	/* built without signatures, or /sys is not there */
+	/* a kernel without module signatures, or without /sys */
 	EQ(demanded(NULL, NULL, NULL), SIGNING_OPTIONAL);
-	/* it was started by Secure Boot, but does not care */
+	/* booted with Secure Boot, but not locked down */
 	EQ(demanded("N\n", "[none] integrity confidentiality\n", EFI_ON), SIGNING_OPTIONAL);
 }
 
-static void signed_modules_are_demanded(void)
+static void signed_modules_are_required(void)
 {
 	EQ(demanded("N\n", "none [integrity] confidentiality\n", EFI_ON), SIGNING_SECURE_BOOT);
 	EQ(demanded("Y\n", "none integrity [confidentiality]\n", EFI_ON), SIGNING_SECURE_BOOT);
@@ -1283,8 +1283,8 @@ static void signed_modules_are_demanded(void)
 	EQ(demanded("N\n", "none integrity [confidentiality]\n", EFI_OFF), SIGNING_LOCKDOWN);
 }
 
-/* Whatever is in there is not what is expected. */
-static void secure_boot_of_another_length_is_none(void)
+/* An EFI variable of another length is not the one we know. */
+static void secure_boot_of_another_length_is_ignored(void)
 {
 	secure_boot_len = 6;
 	EQ(demanded("N\n", NULL, "\6\0\0\0\1\0"), SIGNING_OPTIONAL);
@@ -1298,8 +1298,8 @@ static const struct tap_case cases[] = {
 #define CASE(name) { #name, name }
 	CASE(json_of_a_full_record),
 	CASE(json_of_a_lost_record),
-	CASE(json_of_an_unknown_type_is_nothing),
-	CASE(json_nulls_what_is_missing),
+	CASE(json_of_an_unknown_type_is_empty),
+	CASE(json_nulls_missing_parts),
 	CASE(json_of_an_empty_record_has_only_nulls),
 	CASE(json_of_a_pidfd),
 	CASE(json_of_results),
@@ -1319,7 +1319,7 @@ static const struct tap_case cases[] = {
 	CASE(table_does_not_wrap),
 	CASE(table_keeps_numbers_whole),
 	CASE(table_repeats_its_titles),
-	CASE(table_leaves_out_unknown_types),
+	CASE(table_ignores_unknown_types),
 	CASE(table_is_safe),
 	CASE(table_of_random_records),
 	CASE(cells_are_cut_between_characters),
@@ -1331,9 +1331,9 @@ static const struct tap_case cases[] = {
 	CASE(a_pipeline_ends_at_its_limit),
 	CASE(a_pipeline_ends_with_the_backlog),
 	CASE(unknown_time_zones_are_reported),
-	CASE(unsigned_modules_are_welcome),
-	CASE(signed_modules_are_demanded),
-	CASE(secure_boot_of_another_length_is_none),
+	CASE(unsigned_modules_are_accepted),
+	CASE(signed_modules_are_required),
+	CASE(secure_boot_of_another_length_is_ignored),
 };
 
 int main(void)
@@ -1343,7 +1343,7 @@ int main(void)
 	setenv("TZ", "UTC0", 1);
 	setenv("COLUMNS", "80", 1);
 	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
-		printf("1..0 # SKIP there is no locale C.UTF-8\n");
+		printf("1..0 # SKIP the locale C.UTF-8 is not installed\n");
 		return 0;
 	}
 	no_such_key = json_object_new_string("no such key");

@@ -32,7 +32,7 @@ def reader(*options, **more):
 
 
 def follow(*options, **more):
-    """A reader in the background that has opened the device."""
+    """Starts a reader in the background, and waits until it has opened the device."""
     more.setdefault("env", ENVIRONMENT)
     before = counter("readers")
     process = subprocess.Popen([READER, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -92,7 +92,7 @@ def on_terminal(*options, columns=160, env=None):
 # ---- formats ----
 
 def traffic():
-    """One of each sort; returns how many."""
+    """Makes one call of each sort. Returns how many that is."""
     with holder("unshare", 0x44000000) as pid:
         act("open", f"/proc/{pid}/ns/net", "calls", 2, 0)
         act("pidfd", pid, "calls", 1, 0x44000000)
@@ -349,7 +349,7 @@ def whole_backlog(check):
                   reader("-o", "logfmt", "--no-follow").stdout.splitlines()], device, "records")
 
 
-@case("with nothing to show yet, a person is told that it waits; a script is not")
+@case("with nothing to show yet, it says so on a terminal, but not to a script")
 def waiting(check):
     with module():
         for options, pipe in (((), False), ((), True), (("-o", "json", "-n", "1"), True)):
@@ -371,7 +371,7 @@ def waiting(check):
         check.eq(process.communicate(timeout=20), (b"", b""), "output of a script")
 
 
-@case("the first command with head: titles or calls come at once")
+@case("as the first command, with head: titles or calls appear immediately")
 def first_command(check):
     with module():
         process = subprocess.Popen(["bash", "-c", f"{READER} -o table | head -n 1"],
@@ -386,7 +386,7 @@ def first_command(check):
         check.eq(len(done.stdout.splitlines()), 3, "lines")
 
 
-@case("it shows records at once, though its output is a pipe")
+@case("records appear immediately, even in a pipe")
 def at_once(check):
     with module():
         process = follow("-o", "json")
@@ -401,13 +401,13 @@ def at_once(check):
 
 
 def add_signal(number, name):
-    @case(f"{name} ends it, status 0, and every call that was made before is shown")
+    @case(f"{name} ends it, status 0, after every earlier call is shown")
     def ended(check):
         for form in ("json", "logfmt", "table"):
             with module(ring_records=4096):
                 for turn in range(2):
                     process = follow("-o", form, "--new")
-                    # Stopped, it finds both the calls and the signal when it goes on.
+                    # While it is stopped, both the calls and the signal become pending.
                     process.send_signal(signal.SIGSTOP)
                     calls(400, 400 + turn)
                     process.send_signal(number)
@@ -424,7 +424,7 @@ add_signal(signal.SIGINT, "SIGINT")
 add_signal(signal.SIGTERM, "SIGTERM")
 
 
-@case("a second signal ends it at once, also when nobody takes its output")
+@case("a second signal ends it immediately, even when nobody reads its output")
 def second_signal(check):
     with module(ring_records=4096):
         calls(4000)
@@ -437,7 +437,7 @@ def second_signal(check):
         process.communicate()
 
 
-@case("a pipe that is closed ends it without a word")
+@case("a closed pipe ends it without a message")
 def closed_pipe(check):
     with module(ring_records=4096):
         calls(3000)
@@ -452,7 +452,7 @@ def closed_pipe(check):
 
 # ---- when it cannot ----
 
-@case("a full disk is told, status 1")
+@case("a full disk is reported, status 1")
 def full_disk(check):
     with module():
         calls(3)
@@ -465,7 +465,7 @@ def full_disk(check):
             check("No space left" in done.stderr, f"{options}: {done.stderr!r}")
 
 
-@case("without the module: what to do, status 1")
+@case("without the module, it says what to do, status 1")
 def not_loaded(check):
     unload()
     for command in ((), ("stats",)):
@@ -476,10 +476,10 @@ def not_loaded(check):
         check.eq(done.stdout, "", "stdout")
 
 
-@case("not root: what is wrong, status 1")
+@case("without the right to read, it says who has it, status 1")
 def not_root(check):
     with module():
-        # Where an ordinary user can run it
+        # Copied to where an ordinary user can run it
         must("install", "-m", "755", READER, "/tmp/setnsmon-reader-test")
         done = run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                    "/tmp/setnsmon-reader-test", "--no-follow")
@@ -568,7 +568,7 @@ def stats(check):
         os.close(fd)
 
 
-@case("two readers at once, and the device's text: all the same")
+@case("two readers and the device's text have the same records")
 def two_at_once(check):
     with module(ring_records=4096):
         first, second = follow("-o", "logfmt", "-n", "500"), follow("-o", "logfmt", "-n", "500")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""setnsmon selftest: does it say ok when calls are recorded, and only then? The
-oracle is what was done to the probes."""
+"""setnsmon selftest says ok if calls are recorded, and only then. The oracle is what
+the test does to the probes."""
 
 from actors import act
 from guest import KPROBES, READER, counters, kprobes_off, module, run
@@ -25,7 +25,7 @@ def check_refused(check, done, words, what):
     check(words in done.stderr, f"{what}: {done.stderr!r}")
 
 
-@case("it says ok, and has made three calls: with nothing, a namespace, a pidfd")
+@case("it says ok after three calls: without a descriptor, with a namespace, with a pidfd")
 def says_ok(check):
     with module():
         check_ok(check, selftest(), "selftest")

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Command names that want to be something else. The caller gives itself each of
-them and calls; /proc has its bytes. From the device's text, from JSON and from
-logfmt the same bytes must come back, one line a call; and nothing of theirs may
-reach a terminal but what can be printed."""
+"""Hostile command names. The caller gives itself each name, which /proc then has, and
+makes a call. The device's text, JSON and logfmt must return the same bytes, one line a
+call, and only printable characters of a name may reach a terminal."""
 
 import ctypes
 import fcntl
@@ -24,7 +23,7 @@ from tap import case, run_cases
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_NAME = 15
-MARK = 0x40            # no kind has this bit, or those below
+MARK = 0x40            # neither this bit nor a lower one is a kind
 ROWS = [
     b"", b" ", b"x", b"\n", b"\n\n\n", b"a\nb", b"\r", b"\r\nevent=setns", b"\t",
     b'"', b'""', b'a"b', b'"quoted"', b"\\", b"\\\\", b"\\n", b"\\x41", b'\\"', b"ends in \\",
@@ -43,7 +42,7 @@ ROWS = [
     b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xef\xbf\xbe", b"\xef\xbf\xbd\xff",
     b"12345678901234\xc3", b"1234567890123\xe2\x82",
 ]
-# Every byte, every pair of a dangerous one with any other, and then anything.
+# Every byte, pairs of a dangerous byte with others, and random names
 ROWS += [bytes(range(low, min(low + 15, 256))) for low in range(1, 256, 15)]
 ROWS += [bytes([dangerous, other]) for dangerous in b'\n"\\=\x1b \xff'
          for other in range(1, 256, 7)]
@@ -51,9 +50,9 @@ RANDOM = random.Random(3)
 ROWS += [bytes(RANDOM.choices(range(1, 256), k=RANDOM.randint(1, 15))) for _ in range(100)]
 ROWS += [bytes(RANDOM.choices(b'"\\\n= \x1b[mnx0\xc3\xa4', k=15)) for _ in range(100)]
 
-names = []             # by call: as /proc has them
-texts = []             # what one open of the device gave
-outputs = {}           # by options: what the reader wrote
+names = []             # by call: the name in /proc
+texts = []             # what one open of the device returned
+outputs = {}           # what the reader wrote, by options
 
 
 def set_name(name):
@@ -65,11 +64,11 @@ def set_name(name):
 
 
 def on_a_pty(*command, environment, size=(50, 160)):
-    """Everything that a command writes on a terminal, raw."""
+    """Returns everything that a command writes to a terminal."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", *size, 0, 0))
     attributes = termios.tcgetattr(slave)
-    attributes[1] &= ~termios.OPOST         # or each newline would bring a return
+    attributes[1] &= ~termios.OPOST         # otherwise each newline adds a return
     termios.tcsetattr(slave, termios.TCSANOW, attributes)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
                                env=environment)
@@ -78,7 +77,7 @@ def on_a_pty(*command, environment, size=(50, 160)):
     while True:
         try:
             part = os.read(master, 65536)
-        except OSError:                     # EIO: nobody has the other end open any more
+        except OSError:                     # EIO: the other end is closed
             break
         if not part:
             break
@@ -120,18 +119,18 @@ def record_all():
 
 
 def lines_of(data):
-    """Whole lines. Only a newline ends one here."""
+    """Splits data into lines, at newlines only."""
     lines = data.split(b"\n")
     return lines[:-1] if lines[-1] == b"" else lines + [b"(no newline at the end)"]
 
 
-@case(f"each of {len(ROWS)} names is what the caller wanted, in /proc; all bytes are in them")
+@case(f"each of {len(ROWS)} names is in /proc as the caller set it; together they have all bytes")
 def as_meant(check):
     check.eq(names, [row[:15] for row in ROWS], "names")
     check.eq(set(b"".join(names)), set(range(1, 256)), "bytes")
 
 
-@case("the parser of this test is strict")
+@case("the parser of this test rejects what is not logfmt")
 def strict(check):
     check.eq(parse_line('a=1 b="x \\"\\\\\\x0a" c= d=e:f'),
              {"a": "1", "b": 'x "\\\n', "c": "", "d": "e:f"}, "a good line")
@@ -145,7 +144,7 @@ def strict(check):
             pass
 
 
-@case("the device: one line a call, logfmt throughout, and the bytes of each name come back")
+@case("the device writes one line a call, all logfmt, and each name can be recovered")
 def device_text(check):
     data, = texts
     check.eq(set(data) - set(range(0x20, 0x7f)), {0x0a}, "bytes that are not printable ASCII")
@@ -163,7 +162,7 @@ def device_text(check):
                  ["setns", "0", "-1", "-9", ""], f"line {number}")
 
 
-@case("setnsmon -o logfmt is the device's text, byte by byte")
+@case("setnsmon -o logfmt writes the device's text, byte for byte")
 def logfmt(check):
     for where in (("C.UTF-8", "never", "pipe"), ("C", "auto", "terminal"),
                   ("C.UTF-8", "auto", "terminal")):
@@ -181,7 +180,7 @@ def not_json(text):
     raise ValueError(text)
 
 
-@case("setnsmon -o json: each line parses, and the bytes of each name come back")
+@case("setnsmon -o json: each line parses, and each name can be recovered")
 def json_output(check):
     data = outputs["json", "C.UTF-8", "never", "pipe"]
     check.eq(set(data) - set(range(0x20, 0x7f)), {0x0a}, "bytes that are not printable ASCII")
@@ -209,7 +208,7 @@ def json_output(check):
 
 
 def is_wrong(name):
-    """Not UTF-8; or with DEL, the one control that JSON would leave as it is."""
+    """Returns whether a name is not UTF-8, or has DEL, the one control that JSON does not escape."""
     try:
         return "\x7f" in name.decode()
     except UnicodeDecodeError:
@@ -217,7 +216,7 @@ def is_wrong(name):
 
 
 def first_char(name):
-    """The first character and how many bytes it has; or none, and one."""
+    """Returns the first character and its length; or None and 1."""
     for length in (1, 2, 3, 4):
         try:
             return name[:length].decode(), length
@@ -227,7 +226,7 @@ def first_char(name):
 
 
 def repaired(name):
-    """Each wrong byte as U+FFFD, as the manual says."""
+    """Replaces each wrong byte with U+FFFD, as in setnsmon(4)."""
     out = ""
     while name:
         char, length = first_char(name)
@@ -236,17 +235,17 @@ def repaired(name):
     return out
 
 
-# What the table itself may write on a terminal: colours, and back to none.
+# The only sequences that the table itself may write: colours, and their end
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def foul(text):
-    """Characters that do something to a terminal, or to the order of what it shows."""
+    """Returns the characters that control a terminal or the direction of text."""
     return sorted({f"U+{ord(c):04X}" for c in text
                    if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")})
 
 
-@case("the table never holds a control of theirs: colour or none, terminal or pipe, C and UTF-8")
+@case("no control character gets into the table, with and without colours, terminal and UTF-8")
 def table(check):
     plain = {}
     for (form, locale, color, where), data in outputs.items():
@@ -271,7 +270,7 @@ def table(check):
         check(plain[locale, "always", "pipe"] == first, f"{locale}: colours change the text")
 
 
-@case("the table escapes: each name can be told in it, unless it was cut")
+@case("the table shows each name escaped, unless it is cut")
 def table_names(check):
     for locale in ("C", "C.UTF-8"):
         lines = [line for line in outputs["table", locale, "never", "pipe"].decode().split("\n")
@@ -283,7 +282,7 @@ def table_names(check):
 
 
 def escaped(name, locale):
-    """As the manual has it: \\\\ for a backslash, \\xHH for what cannot be printed."""
+    """Escapes as in setnsmon(8): \\\\ for a backslash, \\xHH for unprintable bytes."""
     out = ""
     while name:
         char, length = first_char(name)
