@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel shows a stack where a driver does what these tests do on purpose. Whoever
- * looks through its log could not tell that from a fault, so here such a call is left out.
+ * The kernel prints a stack if a driver does what these tests do on purpose. In its log that
+ * looks like a fault, so these tests skip the call that prints it.
  */
 #ifndef SETNSMON_TESTS_LEAVE_OUT_H
 #define SETNSMON_TESTS_LEAVE_OUT_H
@@ -14,7 +14,7 @@ static noinline void in_its_place(void)
 	barrier();
 }
 
-/* What a kprobe's handler at the entry of a function returns, to have it left out. */
+/* Return value of a kprobe handler at the entry of a function: skips that function. */
 static inline int leave_out(struct pt_regs *regs)
 {
 	instruction_pointer_set(regs, (unsigned long)in_its_place);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Has one setns(2) that succeeds stay in the kernel, bound to its processor, until it may
- * go: as one does on PREEMPT_RT that waits for a lock of the kernel's (spin_lock() sleeps
- * there, and keeps the processor by migrate_disable()). A processor that goes off line
- * waits for such a task, when nearly all else on it has been moved or parked.
+ * Keeps one successful setns(2) in the kernel, bound to its CPU, until it is released. On
+ * PREEMPT_RT a call that waits for a spinlock is in that state, because spin_lock() sleeps
+ * there under migrate_disable(). A CPU that goes offline waits for such a task after nearly
+ * everything else on it has been moved or parked.
  *
- * The call lingers in the place of perf_event_namespaces(), which tells perf of it.
+ * The call lingers in place of perf_event_namespaces(), which reports it to perf.
  */
 #include <linux/completion.h>
 #include <linux/kprobes.h>
@@ -14,7 +14,7 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 
-static int tid; /* whose next call it is; 0 once it lingers */
+static int tid; /* thread whose next call lingers; 0 once it does */
 module_param(tid, int, 0600);
 MODULE_PARM_DESC(tid, "The thread whose next call lingers; 0 as soon as it does");
 
@@ -33,8 +33,8 @@ module_param_cb(go, &go_ops, NULL, 0200);
 MODULE_PARM_DESC(go, "Written when the call may go on");
 
 /*
- * Before 5.12 migrate_disable() is preempt_disable(), unless on PREEMPT_RT. Where that
- * counts, nobody can wait so.
+ * Before 5.12 migrate_disable() is preempt_disable(), except on PREEMPT_RT. A task cannot
+ * sleep under that.
  */
 static noinline void linger(void)
 {
@@ -60,7 +60,7 @@ static int entry(struct kprobe *kprobe, struct pt_regs *regs)
 	return 1;
 }
 
-/* With one of these a probe is not made a jump, which takes no other address. */
+/* A post handler keeps the probe from becoming a jump, which could not change the ip. */
 static void after(struct kprobe *kprobe, struct pt_regs *regs, unsigned long flags)
 {
 }

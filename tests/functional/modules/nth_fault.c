@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes the n-th allocation of one system call fail, and tells which one that was. The
- * kernel's own /proc/PID/fail-nth does not tell, nor can it be told to leave something out,
- * and no kernel that people run has it; the functions in which it decides are there all the
- * same, up to Linux 6.10, and a kprobe can answer in their place.
+ * Makes the n-th allocation of one system call fail, and reports which one that was. The
+ * kernel's own /proc/PID/fail-nth does not report it and cannot skip any, and production
+ * kernels lack it. The functions in which it decides exist in all kernels up to 6.10, and a
+ * kprobe can answer in their place.
  *
- * Left out is what the kernel itself does not survive: kprobes have no way to say that one
- * could not be taken down, so a module is gone and its probe is not (kernel/kprobes.c:
- * __unregister_kprobe_top()). Those allocations are small, and in reality do not fail.
+ * Allocations whose failure the kernel itself does not survive are skipped. kprobes cannot
+ * report that one could not be removed, so the module would go and its probe stay
+ * (kernel/kprobes.c: __unregister_kprobe_top()). These allocations are small and do not fail
+ * in practice.
  */
 #include "leave_out.h"
 
@@ -23,8 +24,8 @@
 
 #define DEPTH 48
 
-static struct task_struct *victim; /* the thread whose allocations count */
-static long number;		   /* in this system call */
+static struct task_struct *victim; /* the thread whose allocations are counted */
+static long number;		   /* allocations so far in this system call */
 static unsigned int countdown;
 static char site[1024];
 
@@ -98,7 +99,7 @@ static bool is_victim(void)
 	return current == victim && in_task() && task_pt_regs(current)->orig_ax == number;
 }
 
-/* A function that decides, or that allocates; what it returns if there is nothing. */
+/* A function that decides or allocates, and its return value for a failure. */
 struct allocation {
 	struct kprobe kprobe;
 	unsigned long nothing;
@@ -130,7 +131,7 @@ static struct allocation allocations[] = {
 	{ { .symbol_name = "__alloc_percpu", .pre_handler = allocate }, 0, -1 },
 };
 
-/* vmalloc() shows the stack of whoever gets nothing. */
+/* vmalloc() prints the stack of a caller whose allocation failed. */
 static int warn(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	return is_victim() && site[0] ? leave_out(regs) : 0;
@@ -141,7 +142,7 @@ static struct kprobe warning = {
 	.pre_handler = warn,
 };
 
-/* The only way for a module to learn where a function is, and how long. */
+/* The only way for a module to find the address and the size of a function. */
 static int __init find(struct function *function)
 {
 	struct kprobe kprobe = { .symbol_name = function->name };

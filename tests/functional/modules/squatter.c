@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Another driver that has taken the name of setnsmon's device. */
+/* A driver that takes the name of setnsmon's device. */
 #include "leave_out.h"
 
 #include <linux/fs.h>

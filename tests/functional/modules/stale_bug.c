@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module whose init code had a WARN() and is freed: the kernel still takes its address
- * for one where a WARN() stands (find_bug(), lib/bug.c). What lay there is written to the
- * parameter "stood": addresses in hexadecimal, with commas between.
+ * A module whose init code had a WARN() and has been freed. The kernel still believes that
+ * there is a WARN() at that address (find_bug(), lib/bug.c). The parameter "stood" lists the
+ * addresses in hexadecimal, separated by commas.
  */
 #include <linux/bug.h>
 #include <linux/module.h>

@@ -4,17 +4,17 @@
  *
  *	callers SECONDS ROLES CALLS
  *
- * It ends after SECONDS, or by SIGTERM, or when each caller has made so many CALLS; 0 is no
+ * It ends after SECONDS, at SIGTERM, or when each caller has made CALLS calls; 0 is no
  * limit. The first letter of ROLES is a thread on CPU 0, the next one on CPU 1, and so on,
- * round and round; see callers.h. Two more letters are not threads, but processes that
- * beget others, each with a thread f and a thread o, which end a moment later with
- * calls in flight:
+ * starting over after the last CPU; see callers.h. Two more letters are processes instead of
+ * threads. They start others, each with a thread f and a thread o, which end a moment later
+ * with calls in flight:
  *
  *	k	killed from outside
  *	x	by exit(2) of another thread
  *
- * For each role it prints "made ROLE DONE BEGUN": calls that came back, and calls that
- * were begun. Only those that were killed in between make a difference.
+ * For each role it prints "made ROLE DONE BEGUN": calls that returned, and calls that were
+ * begun. They differ only by calls whose caller was killed in between.
  */
 #define _GNU_SOURCE
 #include "callers.h"
@@ -39,7 +39,7 @@
 #define NOBODY	    65534
 #define BREATH	    256 /* calls; see breathe() */
 
-/* What a caller counts; shared, so that it outlives who is killed. */
+/* Counters of a caller, in shared memory so that they survive a killed caller. */
 struct tally {
 	uint64_t begun;
 	uint64_t done;
@@ -56,11 +56,11 @@ struct shared {
 	int stop;
 	struct tally callers[MAX_CALLERS];
 	struct tally offspring[MAX_CALLERS][2];
-	struct tally killed[2]; /* f and o: the sums of offspring that has ended */
+	struct tally killed[2]; /* f and o: sums over children that have ended */
 };
 
 static struct shared *shared;
-static uint32_t most = UINT32_MAX; /* calls of each caller */
+static uint32_t most = UINT32_MAX; /* limit of calls for each caller */
 static int uts, net[2], mnt, pidfd[2];
 
 static void die(const char *what)
@@ -74,7 +74,7 @@ static int stopped(void)
 	return __atomic_load_n(&shared->stop, __ATOMIC_RELAXED);
 }
 
-/* Fails while that CPU is off line: then the kernel chooses. */
+/* Fails while that CPU is offline; the kernel then chooses one. */
 static void stay_on(unsigned int cpu)
 {
 	if (pin(cpu) && errno != EINVAL)
@@ -82,8 +82,8 @@ static void stay_on(unsigned int cpu)
 }
 
 /*
- * Back to where the kernel has moved us from, and a sleep: before the kernel frees what
- * a probe sat on, it waits until each task has slept (synchronize_rcu_tasks()).
+ * Returns to the CPU that the kernel has moved us from, and sleeps. Before the kernel frees
+ * the memory of a probe, it waits until each task has slept (synchronize_rcu_tasks()).
  */
 static void breathe(unsigned int cpu)
 {
@@ -143,7 +143,7 @@ static void *caller_run(void *arg)
 	snprintf(name, sizeof(name), CALLER_NAME "%c%x%x", caller->role, caller->cpu & 15, tid);
 	prctl(PR_SET_NAME, name);
 	stay_on(caller->cpu);
-	/* By the system call itself: of this thread alone */
+	/* The plain system call, which concerns this thread alone */
 	if (caller->role == 'd' && syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY))
 		die("setresuid");
 	for (n = 0; n < most && !stopped(); n++) {
@@ -158,7 +158,7 @@ static void *caller_run(void *arg)
 
 static void caller_start(struct caller *caller)
 {
-	/* Small: many of them come and go */
+	/* Small stacks, because many threads come and go */
 	pthread_attr_t attr;
 
 	pthread_attr_init(&attr);
@@ -185,7 +185,7 @@ static void add(struct tally *sum, struct tally *tally)
 	*tally = (struct tally){ 0 };
 }
 
-/* How long they live is different each time, and the same in each run. */
+/* Their lifetimes vary, but are the same in each run. */
 static void beget(char role, unsigned int cpu, struct tally *tallies)
 {
 	unsigned int seed = cpu;
@@ -209,7 +209,7 @@ static void beget(char role, unsigned int cpu, struct tally *tallies)
 	}
 }
 
-/* Lives in other namespaces as long as we do. */
+/* A child in other namespaces that lives as long as we do. */
 static pid_t stranger(void)
 {
 	int ready[2];

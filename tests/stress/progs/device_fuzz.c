@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random sequences of everything that can be done to /dev/setnsmon, by several
- * threads and their children, on several open files at once.
+ * Runs random sequences of every operation on /dev/setnsmon, in several threads and their
+ * children, on several open files at once.
  *
  *	device_fuzz SEED SECONDS THREADS
  *
- * Each thread draws its sequence from the seed and its own number. With one thread
- * the whole run can be replayed; with more, only what each does, not when.
+ * Each thread draws its sequence from the seed and its own number. With one thread the
+ * whole run can be replayed. With more, the steps of each can, but not their timing.
  *
- * Two kinds of open file, each at a file descriptor that nothing else may get:
+ * There are two kinds of open file, each at a descriptor that is reserved for it:
  *
- *   kept   opened once a round, never sought: whatever any thread or child reads of
- *	    it, in either format, is noted. At the end of the round it is drained, and
- *	    on each CPU the numbers must follow without a gap, each once, and as many
- *	    lost as COUNTERS says.
- *   wild   opened, closed, replaced and sought by everybody at any moment.
+ *   kept   Opened once a round and never sought. Every read by any thread or child, in
+ *	    either format, is noted. At the end of the round the file is drained. On each
+ *	    CPU every number must then have come once, or be in a gap, and the gaps must add
+ *	    up to the losses that COUNTERS reports.
+ *   wild   Opened, closed, replaced and sought by any thread at any moment.
  *
- * Of both each read must return whole records in the order of time, and each call
- * only an error that is documented for what it was given. What a reader finds must
- * be one of the calls that were made here. It prints one line of figures, or what is
- * wrong and the last steps of that thread, and then exits with 1.
+ * On both, each read must return whole records in the order of time, and each call only
+ * errors that are documented for its arguments. Each record must be of a call that was made
+ * here. The program prints one line of figures. After a failure it prints the reason and the
+ * last steps of that thread, and exits with 1.
  */
 #define _GNU_SOURCE
 #include <linux/setnsmon.h>
@@ -52,14 +52,14 @@
 #define KEPT	    3
 #define WILD	    3
 #define FILES	    (KEPT + WILD)
-#define FIRST_FD    200 /* far beyond all others */
+#define FIRST_FD    200 /* far above all others */
 #define MAX_CPUS    64
 #define MAX_NOTES   (1U << 19)
 #define ROOM	    (1 << 15)
 #define TRACE	    24
 #define ROUND_MS    1500
 
-/* What somebody read of a kept file: @count records of @cpu from number @seq on. */
+/* A note of records read from a kept file: @count records of @cpu, starting with number @seq. */
 struct note {
 	uint64_t seq;
 	uint64_t count;
@@ -68,7 +68,7 @@ struct note {
 	uint16_t lost;
 };
 
-/* What children write as well. */
+/* Data that children write, too. */
 static struct {
 	atomic_bool round_over;
 	atomic_uint notes;
@@ -83,8 +83,8 @@ static struct {
 
 /**
  * struct fuzzer - one thread
- * @random: where its sequence has come to
- * @last: time of the last record that it read of each kept file
+ * @random: state of its sequence
+ * @last: time of the last record that it read from each kept file
  * @trace: its last steps
  */
 struct fuzzer {
@@ -102,7 +102,7 @@ struct fuzzer {
 
 static struct fuzzer fuzzers[MAX_THREADS];
 static unsigned int threads, cpus;
-static int namespaces[2]; /* to go from one to the other: such calls have a ring of their own */
+static int namespaces[2]; /* joined in turns, because such calls have a ring of their own */
 
 __attribute__((format(printf, 2, 3)))
 static void step(struct fuzzer *f, const char *fmt, ...)
@@ -185,7 +185,7 @@ static void expect_errors(struct fuzzer *f, unsigned int file, const char *what,
 	wrong(f, "%s of file %u: errno %d (%s)", what, file, error, strerror(error));
 }
 
-/* ---- what a read returned ---- */
+/* ---- results of a read ---- */
 
 static void note(struct fuzzer *f, unsigned int file, uint32_t cpu, uint64_t seq, uint64_t count,
 		 bool lost)
@@ -208,7 +208,7 @@ static void note(struct fuzzer *f, unsigned int file, uint32_t cpu, uint64_t seq
 	shared->note[n] = (struct note){ seq, count, cpu, file, lost };
 }
 
-/* A thread that reads a kept file again and again gets on in time. */
+/* The records that one thread reads from a kept file are in the order of time. */
 static void check_time(struct fuzzer *f, unsigned int file, uint64_t boot_ns, uint64_t *last)
 {
 	if (boot_ns < *last)
@@ -274,7 +274,7 @@ static void check_text(struct fuzzer *f, unsigned int file, const char *bytes, s
 	}
 }
 
-/* Somebody may switch the format at any time, but not in the midst of a read. */
+/* Any thread may switch the format at any time, but not in the middle of a read. */
 static void check_read(struct fuzzer *f, unsigned int file, const char *bytes, size_t len)
 {
 	uint64_t anew = 0, *last = is_kept(file) ? &f->last[file] : &anew;
@@ -318,7 +318,7 @@ static void do_read(struct fuzzer *f, unsigned int file, int fd)
 			      0);
 }
 
-/* The buffer ends in a hole, or is nowhere. */
+/* The buffer ends at unmapped memory, or is not mapped at all. */
 static void do_bad_read(struct fuzzer *f, unsigned int file, int fd)
 {
 	size_t reach = below(f, 1500);
@@ -394,7 +394,7 @@ static void do_seek(struct fuzzer *f, unsigned int file, int fd)
 	int whence = one_in(f, 4) ? (int)below(f, 7) : one_in(f, 2) ? SEEK_SET : SEEK_END;
 	off_t offset = one_in(f, 4) ? (off_t)(draw(f) << below(f, 32)) : 0;
 
-	/* Kept files move only by being read. */
+	/* Only reads move kept files. */
 	if (is_kept(file) && (whence == SEEK_SET || whence == SEEK_END) && !offset)
 		offset = 1;
 	step(f, "lseek file %u, fd %d, %lld, %d", file, fd, (long long)offset, whence);
@@ -406,7 +406,7 @@ static void do_seek(struct fuzzer *f, unsigned int file, int fd)
 		wrong(f, "lseek %lld, %d", (long long)offset, whence);
 }
 
-/* Where nobody else is about, what poll says is what a read then finds. */
+/* With a single thread, a read must find what poll reported. */
 static void do_poll(struct fuzzer *f, unsigned int file, int fd)
 {
 	struct pollfd p = { .fd = fd, .events = below(f, 2) ? POLLIN : (short)draw(f) };
@@ -438,7 +438,7 @@ static void do_epoll(struct fuzzer *f, unsigned int file, int fd)
 
 	step(f, "epoll_ctl %d file %u, fd %d, %#x", op, file, fd, event.events);
 	if (f->child)
-		return;		/* the set is the parent's as well */
+		return;		/* the parent shares the set */
 	if (epoll_ctl(f->set, op, fd, &event))
 		expect_errors(f, file, "epoll_ctl", errno, EEXIST, ENOENT, EINVAL, 0);
 	n = epoll_wait(f->set, got, 4, below(f, 3));
@@ -453,7 +453,7 @@ static void do_flags(struct fuzzer *f, unsigned int file, int fd)
 {
 	int flags = one_in(f, 4) ? 0 : O_NONBLOCK;
 
-	/* Alone it must not wait for what nobody will do. */
+	/* A single thread must not wait for an event that nobody else can cause. */
 	if (threads == 1)
 		flags = O_NONBLOCK;
 	step(f, "fcntl file %u, fd %d, %#x", file, fd, flags);
@@ -461,7 +461,7 @@ static void do_flags(struct fuzzer *f, unsigned int file, int fd)
 		expect_errors(f, file, "fcntl", errno, EBADF, 0);
 }
 
-/* Of a wild file: another one in its place, or none. */
+/* Replaces or closes a wild file. */
 static void do_replace(struct fuzzer *f, unsigned int file)
 {
 	int fd;
@@ -546,7 +546,7 @@ static void do_other(struct fuzzer *f, unsigned int file, int fd)
 
 static void some_step(struct fuzzer *f);
 
-/* A child does some steps of its own on the same open files; it has their places, too. */
+/* Runs some steps in a child, which shares the open files and their positions. */
 static void do_fork(struct fuzzer *f)
 {
 	unsigned int i, count = below(f, 20) + 1;
@@ -567,10 +567,10 @@ static void do_fork(struct fuzzer *f)
 	}
 	while (waitpid(child, &status, 0) < 0)
 		if (shared->round_over)
-			kill(child, SIGUSR1); /* it may wait for a record, as nobody does for us */
+			kill(child, SIGUSR1); /* the child may be waiting for a record */
 	if (status)
 		wrong(f, "the child: status %#x", status);
-	/* What it read is later than what we did, but we cannot know when. */
+	/* The child read after us, but it is unknown when. */
 }
 
 static void do_signal(struct fuzzer *f)
@@ -603,7 +603,7 @@ static void on_file(struct fuzzer *f, unsigned int kind, unsigned int file, int 
 		do_other(f, file, fd);
 }
 
-/* By a descriptor of one's own now and then, so that its close is not the last. */
+/* Uses a duplicate now and then, so that its close is not the last one. */
 static void by_dup(struct fuzzer *f, unsigned int kind, unsigned int file)
 {
 	int fd = dup(fd_of(file));
@@ -643,7 +643,7 @@ static void *fuzz(void *arg)
 {
 	struct fuzzer *f = arg;
 
-	pthread_barrier_wait(&begin); /* from here on each may be sent a signal */
+	pthread_barrier_wait(&begin); /* from here on signals may arrive */
 	while (!shared->round_over)
 		some_step(f);
 	f->over = true;
@@ -689,7 +689,7 @@ static int by_place(const void *a, const void *b)
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-/* Of each file and CPU: each number once, none left out. */
+/* Checks for each file and CPU that every number came exactly once. */
 static void check_notes(struct fuzzer *f)
 {
 	uint64_t lost[KEPT] = { 0 }, end[KEPT] = { 0 };

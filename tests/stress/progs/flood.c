@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls setns(2) as fast as one CPU can go, as a user who has no rights on the host,
- * until SIGTERM; then says how many calls it has made.
+ * Calls setns(2) as fast as one CPU allows, as a user without rights on the host, until
+ * SIGTERM. Then prints the number of calls.
  *
  *	flood CPU KIND
  *
  *	ebadf		no descriptor
- *	varied		the same, but each call with other arguments than the one before
- *	own		joins the uts namespace that it is in, its own
- *	denied		is refused the host's network, from within a user namespace of its own
- *	walk		goes to and fro between two networks of its own
- *	raced		the same, while another thread swaps what the descriptor names
- *	born		each time another child joins a user namespace that this user made
+ *	varied		the same, with different arguments in each call
+ *	own		joins the uts namespace that it is in already
+ *	denied		is refused the host's network, from a user namespace of its own
+ *	walk		goes back and forth between two networks of its own
+ *	raced		the same, while another thread replaces the file behind the descriptor
+ *	born		a new child each time joins a user namespace that this user created
  */
 #define _GNU_SOURCE
 #include "pin.h"
@@ -141,7 +141,7 @@ static void raced(void)
 	call(fds[2], 0, 0);
 }
 
-/* A user namespace of this user's, held by its descriptor alone. */
+/* Returns a user namespace of this user that only the descriptor keeps alive. */
 static void prepare_born(void)
 {
 	char path[64];
@@ -222,7 +222,7 @@ int main(int argc, char **argv)
 	must(pin(atoi(argv[1])), "sched_setaffinity");
 	must(setresgid(NOBODY, NOBODY, NOBODY), "setresgid");
 	must(setresuid(NOBODY, NOBODY, NOBODY), "setresuid");
-	/* What was root may not be looked at by the user it is now, not even by itself */
+	/* After giving up root, a process may not even inspect itself through /proc */
 	must(prctl(PR_SET_DUMPABLE, 1), "prctl");
 	must(sigaction(SIGTERM, &action, NULL), "sigaction");
 	if (kind->prepare)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls from a processor that goes off line just then: what a call leaves to its
- * processor, to wake the readers, must not be left undone. Prints TAP.
+ * Makes calls on a CPU that goes offline at that moment. The wake-up that a call leaves to
+ * its CPU must not be lost. Prints TAP.
  *
  *	offline ROUNDS
  *
- * With modules/linger.c loaded, and all processors on line. Nobody else may call setns(2)
- * meanwhile: see reading.h.
+ * Needs modules/linger.c, and all CPUs online. No other process may call setns(2)
+ * meanwhile; see reading.h.
  */
 #define _GNU_SOURCE
 #include "pin.h"
@@ -15,7 +15,7 @@
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
-/* A record has reached all who sleep, this long after the call and the processor's end. */
+/* Time limit for a record to reach all sleepers, after the call and the end of the CPU. */
 #define PATIENCE_MS 5000
 
 #define READERS 3
@@ -26,18 +26,18 @@ static int rounds;
 static struct reader sleepers[READERS];
 static long calls; /* the callers' own count */
 
-/* Going off line takes about so long, as the last ones tell. */
+/* Expected time of going offline, from the last rounds. */
 static int64_t going_ns = 50000000;
 
 /*
- * One call, from a thread that is bound to a processor.
+ * One call, from a thread that is bound to a CPU.
  * @fd: for setns(2)
- * @wait_ns: before it
- * @tid: once it is there
- * @go: when it may begin
- * @cpu: where it is to be made
- * @on, @from: where and when it was
- * @done: it has returned
+ * @wait_ns: delay before the call
+ * @tid: thread, once it exists
+ * @go: true when the call may begin
+ * @cpu: CPU to call on
+ * @on, @from: CPU and time of the call
+ * @done: true when the call has returned
  */
 struct caller {
 	pthread_t id;
@@ -138,7 +138,7 @@ static void end_all(void)
 		end(&sleepers[i]);
 }
 
-/* No other call follows, and the processor stays off line: has each had all? */
+/* Checks that each reader has got every record, with the CPU still offline and no later call. */
 static bool all_woken(void)
 {
 	static const char *const where[READERS] = { "read", "poll", "epoll" };
@@ -170,7 +170,7 @@ static void calls_around_its_end(void)
 	begin_all(rounds);
 	for (round = 0; round < rounds && woke; round++) {
 		caller.cpu = any_but_the_first();
-		/* By turns just before that, and at any time in it, as a rule early */
+		/* In turns just before that, and at any time during it, mostly early */
 		caller.wait_ns = round % 2 ? 0 : (rand() % going_ns) >> rand() % 8;
 		begin_call(&caller);
 		caller.go = true;
@@ -199,8 +199,8 @@ static void *go_off(void *arg)
 }
 
 /*
- * Until a processor goes no further: the step at which it is, 0 for off line. Not asleep: on
- * PREEMPT_RT it may be this one's timers that do not wake us any more.
+ * Waits until a CPU gets no further, and returns its step of hotplug, 0 for offline. Does not
+ * sleep, because on PREEMPT_RT the timers that would wake us may belong to that CPU.
  */
 static int comes_to(int cpu)
 {
@@ -217,7 +217,7 @@ static int comes_to(int cpu)
 	return at;
 }
 
-/* Does migrate_disable() bind a task to its processor? */
+/* Returns whether migrate_disable() binds a task to its CPU. */
 static bool can_be_bound(void)
 {
 	struct utsname name;
@@ -228,7 +228,7 @@ static bool can_be_bound(void)
 	       major * 1000 + minor >= 5012;
 }
 
-/* Returns whether the processor waited for the call. */
+/* Returns whether the CPU waited for the call. */
 static bool call_while_it_waits(struct caller *caller)
 {
 	pthread_t off;
@@ -251,8 +251,8 @@ static bool call_while_it_waits(struct caller *caller)
 }
 
 /*
- * User tasks have been moved away, and the processor's kernel threads are parked: such a call
- * is the last thing that happens there.
+ * User tasks have been moved away, and the kernel threads of the CPU are parked. So this
+ * call is the last thing that happens there.
  */
 static void a_call_that_is_the_last(void)
 {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads records until the last one of a storm (see callers.h), and verifies all of them by
- * the contract alone: no number of a CPU is missing or comes twice, unless it was told
- * as lost; all come in the order of time; each is whole, and is what its caller called.
+ * Reads records until the last one of a stress run (see callers.h), and verifies each against
+ * the contract alone. No number of a CPU is missing or comes twice, unless it was reported as
+ * lost. All come in the order of time. Each is whole and matches the call of its caller.
  *
  *	reader MODE PROGRESS
  *
  *	fast	large reads that wait		tiny	one record a read
  *	poll	poll(2), then a read		epoll	the same by epoll(7)
- *	spin	reads that do not wait		slow	one record a read, and a nap, until
- *							the storm is over
+ *	spin	reads that do not wait		slow	one record a read, then a sleep,
+ *							until the run is over
  *	lines	text or JSON on standard input
  *
- * PROGRESS is a file that others may look into meanwhile: struct progress. At the end it
- * prints its sums as name=number. The first things that are wrong go to standard error,
- * and status 1 tells that there are any.
+ * PROGRESS is a file that others may read meanwhile: struct progress. At the end the program
+ * prints its sums as name=number. The first failures go to standard error, and the exit
+ * status is 1 if there were any.
  */
 #define _GNU_SOURCE
 #include "callers.h"
@@ -43,10 +43,10 @@
 #define NAP_US	    300
 
 struct progress {
-	uint64_t next; /* sum over all CPUs of the number that comes next */
+	uint64_t next; /* sum over all CPUs of the next number */
 	uint64_t read;
 	uint64_t lost;
-	uint64_t over; /* set by others: the storm is over */
+	uint64_t over; /* set by others when the run is over */
 };
 
 struct cpu {
@@ -55,7 +55,7 @@ struct cpu {
 	uint64_t next;
 };
 
-/* Where a caller that numbers its calls has come to. */
+/* The last number seen of a caller that numbers its calls. */
 struct turn {
 	uint32_t tid;
 	uint64_t start_ns;
@@ -93,7 +93,7 @@ static bool __attribute__((format(printf, 2, 3))) check(bool truth, const char *
 
 /* ---- the stream ---- */
 
-/* Numbers @seq to @seq + @count - 1 of @cpu have come, or are told to be lost. */
+/* Accounts for numbers @seq to @seq + @count - 1 of @cpu, which came or were reported lost. */
 static void account(unsigned int cpu, uint64_t seq, uint64_t count, bool lost)
 {
 	struct cpu *at;
@@ -133,7 +133,7 @@ static unsigned int slot_of(uint32_t tid)
 	return i;
 }
 
-/* Within a thread calls come in its order; those in between were not read. */
+/* The calls of a thread come in its order. Numbers in between were not read. */
 static void in_turn(uint32_t tid, uint64_t start_ns, uint32_t n)
 {
 	struct turn *caller = &turns[slot_of(tid)];
@@ -161,12 +161,12 @@ static bool caller_of(const char *comm, struct caller *caller)
 	return strchr(CALLER_ROLES, caller->role);
 }
 
-/* What a call of each role must look like; zero where it may be anything. */
+/* Expected values of a call of each role; zero means any value. */
 struct role {
 	char letter;
 	int ret;
 	uint8_t abi, fd_kind;
-	uint32_t flags; /* but for TO_INIT, which depends on where the test runs */
+	uint32_t flags; /* except TO_INIT, which depends on where the test runs */
 	uint32_t target_type, joined;
 };
 
@@ -188,7 +188,7 @@ static const uint32_t link_kind[SETNSMON_LINKS] = {
 	[SETNSMON_LINK_UTS] = CLONE_NEWUTS,
 };
 
-/* Where a link of the caller must have gone by a call that joined @kind. */
+/* Returns the inode number that @link of the caller must have after the call. */
 static uint32_t destination(const struct setnsmon_setns *call, unsigned int link)
 {
 	if (call->fd_kind == SETNSMON_FD_NSFS)
