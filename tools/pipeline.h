@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The way of the records through the reader: source -> enrich -> filter -> sinks.
+ * How records flow through the reader: source -> enrich -> filter -> sinks.
  *
  * Enrichment is lazy. A sink asks enrich/ for the name of a number when it shows
- * that number. A filter belongs into deliver(), before the record is counted.
+ * that number. A filter belongs in deliver(), before the record is counted.
  */
 #ifndef SETNSMON_PIPELINE_H
 #define SETNSMON_PIPELINE_H

@@ -11,7 +11,7 @@
 
 #define ZONE_DIR "/usr/share/zoneinfo"
 
-/* Returns whether @tz gives its offset itself, as "CET-1CEST" and "<+03>-3" do: see tzset(3). */
+/* Returns whether @tz contains its own offset, like "CET-1CEST" or "<+03>-3": see tzset(3). */
 static bool is_posix_rule(const char *tz)
 {
 	const char *s = tz;

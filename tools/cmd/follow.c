@@ -18,7 +18,7 @@ static const char *const color_names[] = { "auto", "always", "never", NULL };
 
 /**
  * struct follow - the options
- * @form: form of output; NULL to choose by what standard output is
+ * @form: form of output; NULL to choose by the type of standard output
  * @color: when to use colours
  * @new_only: skip what was recorded before
  * @no_follow: do not wait for more

@@ -79,7 +79,7 @@ void verb_parse(const struct verb *verb, int argc, char **argv, void *input, con
 	snprintf(doc, sizeof(doc), "%s\v%s%s" EXIT_STATUS, verb->about,
 		 verb->notes ? verb->notes : "", verb->notes ? "\n\n" : "");
 	argp.doc = doc;
-	/* Without a remark on mandatory arguments, which says nothing here. */
+	/* Suppresses a note of argp on mandatory arguments, which means nothing here. */
 	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &inputs);
 }

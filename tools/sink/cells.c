@@ -102,7 +102,7 @@ static void fill_user(struct cell *cell, const struct setnsmon_record *rec)
 	add_user(cell, rec->setns.euid);
 }
 
-/* Shows the same in no more than the width of the column. */
+/* Does the same as fill_user(), but cuts to the width of the column. */
 static void fill_user_cut(struct cell *cell, const struct setnsmon_record *rec)
 {
 	char both[128];
@@ -326,8 +326,8 @@ static void fill_flags(struct cell *cell, const struct setnsmon_record *rec)
 }
 
 /*
- * Names come before numbers: a narrow terminal loses PID, TO and the time, in this
- * order. Every width leaves room for the result and, from 46 on, for a flag.
+ * Names come before numbers: as the screen gets narrower, OWNER goes first, then FROM,
+ * PID and TO. RESULT always has room, and FLAGS from 46 columns on.
  */
 const struct column columns[] = {
 	{ "TIME", 8, false, 40, 139, fill_time },

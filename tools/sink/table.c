@@ -88,7 +88,7 @@ static void put_cell(const struct table *table, struct line *line, const struct 
 	line->at += gap + cell->width;
 }
 
-/* The titles tell the time zone, because the cells below have no room for it. */
+/* Fills a title. That of TIME includes the zone, because its cells have no room for it. */
 static void fill_title(const struct table *table, const struct column *column, struct cell *cell)
 {
 	cell_add(cell, "%s", column->title);

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* A larger width is more likely a mistake. */
+/* A larger value of COLUMNS is taken for a mistake. */
 #define WIDTH_MAX 10000
 
 static bool ask_terminal(int fd, struct screen *screen)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The size of what text is shown on. */
+/* The size of the terminal, or of whatever else text is written to. */
 #ifndef SETNSMON_SCREEN_H
 #define SETNSMON_SCREEN_H
 
 #include <stdbool.h>
 #include <stdio.h>
 
-/* The width when nothing tells another: text of this width wraps nowhere. */
+/* The default width, which nearly every terminal has. */
 #define SCREEN_WIDTH 80
 
 /**
