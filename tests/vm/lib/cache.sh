@@ -110,12 +110,12 @@ piece_dir()
 	)
 }
 
-# Exports what the recipe of a piece may use
+# _export_inputs ARCHIVE: exports what the recipe of a piece may use
 _export_inputs()
 {
 	local name var
 	# shellcheck disable=SC2034  # read by the recipe
-	export DEBS=$CACHE/debs-$K_SUITE K_SUITE MIRROR SECURITY_MIRROR APT_OPTIONS
+	export DEBS=$1 K_SUITE MIRROR SECURITY_MIRROR APT_OPTIONS
 	export "${LABEL?}" "${SETTINGS[@]}"
 	for name in "${BELOW[@]}"; do
 		export "${name^^}_PIECE=$(piece_dir "$name")"
@@ -134,7 +134,7 @@ _make()
 	# shellcheck source=/dev/null
 	. "$VM_DIR/recipes/$recipe.sh"
 	find_mirrors
-	_export_inputs
+	_export_inputs "$(archive_of "$1")"
 	exec "$VM_DIR/recipes/run" "$recipe" "$2"
 }
 
@@ -146,12 +146,12 @@ describe()
 	case $1 in
 	tools) echo "build chroot of $K_SUITE" ;;
 	guest) echo "guest of $K_SUITE" ;;
-	shell) echo "programs for people in the guest of $K_SUITE" ;;
+	shell) echo "podman and other programs" ;;
 	kernel)
 		if from_source; then
 			echo "kernel $K_NAME, compiled from $K_IMAGE (5 to 20 minutes)"
 		else
-			echo "kernel $K_NAME: headers, modules, disk image"
+			echo "kernel $K_NAME"
 		fi
 		;;
 	check) echo "checkers for kernel $K_NAME" ;;
@@ -174,13 +174,51 @@ _pieces_of()
 	)
 }
 
-# have PIECE: succeeds if the piece and those below it exist
-have()
+# archive_of PIECE: prints the directory of downloaded packages for a piece. apt locks it, so pieces that are made at the
+# same time need different ones.
+archive_of()
 {
-	local piece
-	for piece in $(_pieces_of "$1"); do
-		[[ -d $(piece_dir "$piece") ]] || return
+	case $1 in
+	guest | shell) printf '%s/debs-%s/guest\n' "$CACHE" "$K_SUITE" ;;
+	*) printf '%s/debs-%s\n' "$CACHE" "$K_SUITE" ;;
+	esac
+}
+
+# missing PIECE...: prints those of the pieces, and of the pieces below them, that do not exist
+missing()
+{
+	local name piece
+	for name in "$@"; do
+		for piece in $(_pieces_of "$name"); do
+			[[ -d $(piece_dir "$piece") ]] || echo "$piece"
+		done
+	done | awk '!seen[$0]++'
+}
+
+# next_pieces PIECE...: of these missing pieces, prints those to make next: they do not need another one of them, and use
+# different directories of packages
+next_pieces()
+{
+	local piece archives=' '
+	for piece in "$@"; do
+		[[ $(missing "$piece") == "$piece" && $archives != *" $(archive_of "$piece") "* ]] || continue
+		archives+="$(archive_of "$piece") "
+		echo "$piece"
 	done
+}
+
+# _make_all PIECE...: makes pieces at the same time
+_make_all()
+{
+	local piece pids=() pid rc=0
+	for piece in "$@"; do
+		(_make "$piece" "$(piece_dir "$piece").tmp") &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || rc=$?
+	done
+	return "$rc"
 }
 
 # Only one set-up runs at a time. `exec 9>&-` ends it.
@@ -195,19 +233,26 @@ _setup_lock()
 	fi
 }
 
-# need PIECE: makes a piece and those below it, if they do not exist
+# need PIECE...: makes these pieces and those below them, unless they exist
 need()
 {
-	local piece dir
-	! have "$1" || return 0
+	local piece dir text lacking=() now=()
+	[[ $(missing "$@") ]] || return 0
 	_setup_lock
-	for piece in $(_pieces_of "$1"); do
-		dir=$(piece_dir "$piece")
-		[[ ! -d $dir ]] || continue
-		rm -rf --one-file-system "$dir.tmp"
-		mkdir -p "$dir.tmp"
-		step "$(describe "$piece")" _make "$piece" "$dir.tmp"
-		mv "$dir.tmp" "$dir"
+	while mapfile -t lacking < <(missing "$@") && ((${#lacking[@]})); do
+		mapfile -t now < <(next_pieces "${lacking[@]}")
+		text=''
+		for piece in "${now[@]}"; do
+			dir=$(piece_dir "$piece")
+			rm -rf --one-file-system "$dir.tmp"
+			mkdir -p "$dir.tmp"
+			text+="${text:+; }$(describe "$piece")"
+		done
+		step "$text" _make_all "${now[@]}"
+		for piece in "${now[@]}"; do
+			dir=$(piece_dir "$piece")
+			mv "$dir.tmp" "$dir"
+		done
 	done
 	exec 9>&-
 }
@@ -222,10 +267,7 @@ cmd_setup()
 		say "the whole system with kernel $K_NAME is ready in $CACHE"
 		return
 	fi
-	need kernel
-	[[ ! ${OPT[c]:-} ]] || need check
-	[[ ! ${OPT[b]:-} ]] || need bench
-	[[ ! ${OPT[l]:-} ]] || need shell
+	need kernel ${OPT[c]:+check} ${OPT[b]:+bench} ${OPT[l]:+shell}
 	say "kernel $K_NAME is $(<"$(piece_dir kernel)/release"), ready in $CACHE"
 }
 

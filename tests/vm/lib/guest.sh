@@ -295,9 +295,7 @@ cmd_run()
 	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
 	set_machine 1024 300
 	read -ra extra <<<"${OPT[q]:-}"
-	need kernel
-	[[ ! $BENCH ]] || need bench
-	[[ ! $LAYER ]] || need shell
+	need kernel ${BENCH:+bench} ${LAYER:+shell}
 	dir=$(_run_dir "${OPT[o]:-}")
 	_terminal_hints
 	_prepare "$dir" run "${OPT_PATHS[@]}" -- "${ARGS[@]}"
@@ -313,8 +311,7 @@ cmd_shell()
 	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
 	set_machine 1024 0
 	LAYER=1
-	need kernel
-	need shell
+	need kernel shell
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/setnsmon-vm.XXXXXX")
 	# shellcheck disable=SC2064  # the value of now
 	trap "rm -rf '$dir'" EXIT

@@ -48,7 +48,7 @@ _step_draw()
 	local text=$1 secs=$2 last line
 	if [[ -t 2 ]]; then
 		last=$(tail -n 1 "$3" | tr -cd '[:print:]')
-		line="  $text ... ${secs}s  $last"
+		line=$(printf '  [%4ds] %s: %s' "$secs" "$text" "$last")
 		printf '\r\033[K%s' "${line:0:_step_width}" >&2
 	elif ((secs > 0 && secs % 30 == 0 && secs != _step_shown)); then
 		printf '  [%4ds] %s ...\n' "$secs" "$text" >&2
