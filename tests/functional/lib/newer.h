@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the oldest C library that the tests are built with (bullseye's 2.31) does not know yet. */
+/* Definitions that the oldest C library of the tests (bullseye's 2.31) lacks. */
 #ifndef NEWER_H
 #define NEWER_H
 

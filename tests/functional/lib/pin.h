@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For programs that make calls on a processor of their choice; they define _GNU_SOURCE. */
+/* For programs that make calls on a CPU of their choice; they define _GNU_SOURCE. */
 #ifndef SETNSMON_TESTS_PIN_H
 #define SETNSMON_TESTS_PIN_H
 
 #include <sched.h>
 
-/* The calling thread stays on this processor from now on; -1 and errno if it cannot. */
+/* Binds the calling thread to this CPU. Returns -1 with errno set if that fails. */
 static inline int pin(unsigned int cpu)
 {
 	cpu_set_t set;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For programs that try the device by its system calls: calls of setns(2) that can
- * be told apart, and what a reader must get of them.
+ * For programs that test the system calls of the device: calls of setns(2) that can be told
+ * apart, and checks of the records that a reader gets.
  *
- * Nobody else may call setns(2) meanwhile. The calls made here name a file
- * descriptor that is not open, MARK + n, so that each record can be told.
+ * No other process may call setns(2) meanwhile. The calls made here name a file descriptor
+ * that is not open, MARK + n, which identifies each record.
  */
 #ifndef SETNSMON_TESTS_READING_H
 #define SETNSMON_TESTS_READING_H
@@ -42,13 +42,13 @@ static inline void events(int count)
 		event();
 }
 
-/* read(2) itself: the C library's declaration knows what a buffer must be. */
+/* The plain system call, because the C library's declaration rejects bad buffers. */
 static inline long take(int fd, void *buf, size_t size)
 {
 	return syscall(SYS_read, fd, buf, size);
 }
 
-/* Opened at the end: only what comes from now on. */
+/* Opens the device at its end, so that only later records follow. */
 static inline int fresh(int flags)
 {
 	int fd = open(SETNSMON_DEVICE, O_RDONLY | flags);
@@ -71,7 +71,7 @@ static inline int binary(int flags)
 	return fd;
 }
 
-/* Open files of the device, as this one is told. */
+/* Returns the number of open files of the device, as reported through @fd. */
 static inline unsigned int readers(int fd)
 {
 	struct setnsmon_counters counters = { 0 };
@@ -88,7 +88,7 @@ static inline unsigned int readers(int fd)
 			FAIL("%s: %ld, errno %d, expected -1, %s", #call, ret_, errno, #error); \
 	} while (0)
 
-/* This record is of the call with this mark, by this thread. */
+/* Checks that this record is of the call with this mark, by this thread. */
 #define IS_RECORD(rec, which)						\
 	do {								\
 		const struct setnsmon_record *rec_ = (rec);		\
@@ -99,7 +99,7 @@ static inline unsigned int readers(int fd)
 		EQ(rec_->setns.tid, syscall(SYS_gettid));		\
 	} while (0)
 
-/* The next record is of the call with this mark. */
+/* Checks that the next record is of the call with this mark. */
 static inline void expect_record(int fd, int which)
 {
 	struct setnsmon_record rec;
@@ -133,7 +133,7 @@ static inline void expect_drained(int fd)
 	FAILS(take(fd, buf, sizeof(buf)), EAGAIN);
 }
 
-/* A page, and behind it one that may not be touched. */
+/* Maps a page, and after it one that cannot be accessed. */
 static inline char *page_before_hole(void)
 {
 	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -157,7 +157,7 @@ static inline void reap(void)
 {
 	while (wait(NULL) > 0)
 		;
-	mark++; /* the child's */
+	mark++; /* for the call of the child */
 }
 
 static inline int64_t now_ns(void)
@@ -173,7 +173,7 @@ static inline long now_ms(void)
 	return now_ns() / 1000000;
 }
 
-/* An epoll set of this one file, with EPOLLET and their like. */
+/* Makes an epoll set with this file, and EPOLLET or similar flags. */
 static inline int watch(int fd, unsigned int how)
 {
 	struct epoll_event want = { .events = EPOLLIN | how };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * setns(2) by the entry of this program's own kind, and by the 32-bit entry, which a
- * 64-bit program may use as well. Both return 0 or a negative errno.
+ * setns(2) through the native entry of the program, and through the 32-bit entry, which a
+ * 64-bit program can use as well. Both return 0 or a negative errno.
  */
 #ifndef SETNS_H
 #define SETNS_H

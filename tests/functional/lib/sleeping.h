@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Readers that sleep, each a thread of its own: in read(2), in poll(2), or in epoll
- * with EPOLLEXCLUSIVE. How many records each has had tells whether it was woken.
+ * Sleeping readers, each in a thread of its own: in read(2), in poll(2), or in epoll with
+ * EPOLLEXCLUSIVE. The number of records that a reader got shows whether it was woken.
  */
 #ifndef SETNSMON_TESTS_SLEEPERS_H
 #define SETNSMON_TESTS_SLEEPERS_H
@@ -15,9 +15,9 @@
 
 /*
  * A thread that reads one record at a time.
- * @wait: returns once there may be something to read
- * @seen: records it was given, and those that it was told are lost
- * @sleeps: how often it gave up its processor, once it has ended
+ * @wait: returns once there may be a record to read
+ * @seen: number of records that it read or that were reported to it as lost
+ * @sleeps: number of voluntary context switches, valid once it has ended
  */
 struct reader {
 	pthread_t id;
@@ -81,7 +81,7 @@ static inline void begin(struct reader *reader, void (*wait)(int fd), long until
 		abort();
 }
 
-/* Whoever sleeps on gets calls until it has ended, so that the next case can be tried. */
+/* Makes calls until every sleeper has ended, so that the next case can run. */
 static inline void end(struct reader *reader)
 {
 	while (reader->seen < reader->until) {
@@ -92,7 +92,7 @@ static inline void end(struct reader *reader)
 	close(reader->fd);
 }
 
-/* Until it has seen so many; false if it slept over one for so long. */
+/* Waits until it has seen so many records. Returns false if it slept through one for too long. */
 static inline bool sees(struct reader *reader, long count, long patience_ms)
 {
 	long limit = now_ms() + patience_ms;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Does what it is told, word by word, and says what it sees: the hands of the
- * functional tests. It knows nothing of setnsmon.
+ * Carries out the words on its command line one by one and reports what it sees: the hands
+ * of the functional tests. It knows nothing about setnsmon.
  *
  *	actor VERB [ARGUMENT]... [VERB [ARGUMENT]...]...
  *
@@ -10,15 +10,15 @@
  *	open PATH | opath PATH | pidfd PID | socket | pipe | fd NUMBER | close
  *			(pidfd 0: of the actor itself)
  *
- *	talk		from now on wait at each call: see call()
+ *	talk		from now on wait before and after each call; see call()
  *	call NSTYPE	setns(fd, NSTYPE)
  *	int80 NSTYPE	the same by the 32-bit entry, from 64-bit code
- *	calls N NSTYPE	N calls in a row, without a word
- *	hammer THREADS N NSTYPE	N calls in each of so many threads
+ *	calls N NSTYPE	N back-to-back calls, without output
+ *	hammer THREADS N NSTYPE	N calls in each of THREADS threads
  *	storm THREADS NSTYPE	calls until it is killed
  *
- *	fork | thread	what follows is done by a child, or by a second thread
- *	spawn		a child that just lives as long as we do
+ *	fork | thread	continue in a child, or in a second thread
+ *	spawn		start a child that lives as long as we do
  *	unshare KINDS	CLONE_NEW* bits
  *	map		become root of the new user namespace
  *	setuid R E S F | setgid R E S F | loginuid UID | comm NAME | pin CPU
@@ -80,7 +80,7 @@ static void hear(void)
 	while (read(0, &c, 1) == 1)
 		if (c == '\n')
 			return;
-	exit(97); /* nobody is there any more */
+	exit(97); /* the other end has gone */
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -92,7 +92,7 @@ static uint64_t clock_ns(clockid_t clock)
 }
 
 /*
- * ready TID FD			somebody may now look at us in /proc
+ * ready TID FD			the test may now look at us in /proc
  *	(a line comes)
  * done RET BOOT BOOT REAL REAL	with the clocks before and after the call
  *	(a line comes)
@@ -121,10 +121,10 @@ static long calls_each;
 static int calls_nstype;
 
 /*
- * In calls without end a thread sleeps now and then: before the kernel frees what a
- * probe sat on, it waits until each task has slept or was interrupted in user space
- * (synchronize_rcu_tasks()). With threads that do nothing but call, insmod and rmmod
- * take several times as long, and in a slow guest minutes.
+ * A thread that calls in an endless loop sleeps now and then. Before the kernel frees the
+ * memory of a probe, it waits until each task has slept or was interrupted in user space
+ * (synchronize_rcu_tasks()). With threads that never sleep, insmod and rmmod take several
+ * times as long, which is minutes in a slow guest.
  */
 #define WITHOUT_END __LONG_MAX__
 
@@ -170,7 +170,7 @@ static void map(void)
 {
 	char text[64];
 
-	prctl(PR_SET_DUMPABLE, 1); /* after setuid our files in /proc are root's */
+	prctl(PR_SET_DUMPABLE, 1); /* after setuid, root owns our files in /proc */
 	put("/proc/self/setgroups", "deny");
 	snprintf(text, sizeof(text), "0 %u 1", outer_uid);
 	put("/proc/self/uid_map", text);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/setnsmon and those who hold it wrong: every length, every bad buffer, every
- * ioctl, and calls that it does not have. Built for 64 and for 32 bit. What
- * device_abi.c tries once is tried here all along its range.
+ * Misuses /dev/setnsmon: every length, every bad buffer, every ioctl, and operations that
+ * the device does not have. Built for 64 and for 32 bit. device_abi.c tries single values,
+ * this program tries the whole range.
  *
  *	badinput
  *
- * Prints TAP. Nobody else may call setns(2) meanwhile.
+ * Prints TAP. No other process may call setns(2) meanwhile.
  */
 #define _GNU_SOURCE
 #include "reading.h"
@@ -17,12 +17,12 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* Where no program has memory: the kernel's own, what is no address, and the very end. */
+/* Addresses that no program owns: kernel memory, non-canonical ones, and the very end. */
 static const unsigned long nowhere[] = {
 #ifdef __x86_64__
-	0xffffffff81000000, /* its code */
-	0xffffffffc0000000, /* its modules */
-	0xffff888000000000, /* all memory */
+	0xffffffff81000000, /* kernel code */
+	0xffffffffc0000000, /* modules */
+	0xffff888000000000, /* the direct map */
 	0xffff800000000000, 0x8000000000000000, 0x0000800000000000, 0x00007ffffffff000,
 	0xfffffffffffff000,
 #else
@@ -40,7 +40,7 @@ static void every_unlisted_number_is_enotty(void)
 	static const unsigned int sizes[] = { 0, 4, 16, sizeof(struct setnsmon_counters), 16383 };
 	int fd = fresh(0);
 
-	/* Up to 32 some may be listed one day. */
+	/* Numbers up to 32 may be assigned one day. */
 	for (unsigned int nr = 32; nr < 256; nr++)
 		for (unsigned int dir = 0; dir < 4; dir++)
 			for (unsigned int i = 0; i < COUNT(sizes); i++)
@@ -79,7 +79,7 @@ static void every_other_size_and_direction_is_einval(void)
 	close(fd);
 }
 
-/* At every distance from the end of what may be written, and nowhere at all. */
+/* At every distance from the end of writable memory, and at unmapped addresses. */
 static void ioctl_pointers_that_do_not_reach(void)
 {
 	int fd = fresh(O_NONBLOCK);
@@ -152,7 +152,7 @@ static void ioctls_write_what_they_say_and_no_more(void)
 
 /* ---- lengths ---- */
 
-/* What the device holds, from its oldest record on, in one piece; how long it is. */
+/* Reads all records that the device holds, from the oldest on. Returns their length. */
 static size_t all_of(int fd, char *bytes, size_t size)
 {
 	size_t len = 0;
@@ -162,13 +162,13 @@ static size_t all_of(int fd, char *bytes, size_t size)
 	while ((got = take(fd, bytes + len, size - len)) > 0)
 		len += got;
 	if (errno != EAGAIN)
-		abort(); /* not loaded afresh: it holds too much to try every length */
+		abort(); /* not loaded afresh: too many records to try every length */
 	return len;
 }
 
 static char whole[1 << 16], again[1 << 16];
 
-/* How much of @bytes is whole units and at most @size. */
+/* Returns the length of as many whole units of @bytes as fit into @size. */
 static size_t units_in(const char *bytes, size_t len, size_t size, bool text)
 {
 	size_t at = 0, next = 0;
@@ -183,7 +183,7 @@ static size_t units_in(const char *bytes, size_t len, size_t size, bool text)
 	return at;
 }
 
-/* A read of @size bytes gives just what of the stream fits, the next one the rest. */
+/* A read of @size bytes returns just the records that fit, the next one the rest. */
 static void read_length(int fd, size_t len, size_t size, bool text)
 {
 	size_t want = units_in(whole, len, size, text);
@@ -212,7 +212,7 @@ static void read_length(int fd, size_t len, size_t size, bool text)
 	expect_drained(fd);
 }
 
-/* The first case: three records are held, no more. */
+/* The first case: the device holds exactly three records. */
 static void every_length(bool text)
 {
 	int fd = text ? fresh(O_NONBLOCK) : binary(O_NONBLOCK);
@@ -238,7 +238,7 @@ static void every_length_of_text(void)
 	every_length(true);
 }
 
-/* So many bytes may be written, then the memory ends. */
+/* Memory that ends after this many writable bytes. */
 static void read_before_hole(int fd, char *page, size_t len, size_t reach, bool text)
 {
 	size_t want = units_in(whole, len, reach, text);
@@ -281,7 +281,7 @@ static void every_hole_in_text(void)
 	every_hole(true);
 }
 
-/* A page that can be written only as far as its file goes: not at all. */
+/* A page beyond the end of its file, which cannot be written. */
 static char *page_beyond_the_file(void)
 {
 	char name[] = "/tmp/badinput.XXXXXX";
@@ -321,7 +321,7 @@ static void bad_buffers_lose_nothing(void)
 	close(bin);
 }
 
-/* The kernel may say no to such a count; if it does not, it means "all there is". */
+/* The kernel may refuse such a count. If it does not, all records that exist are read. */
 static void enormous_counts(void)
 {
 	static const size_t counts[] = { INT_MAX, INT_MAX - 4095, UINT_MAX, SIZE_MAX, SIZE_MAX / 2,
@@ -356,11 +356,11 @@ static void parts_of_a_readv_are_filled_in_turn(void)
 	struct iovec small[] = { { &recs[0], 100 }, { (char *)&recs[0] + 100, RECORD - 100 } };
 
 	events(3);
-	FAILS(readv(bin, small, 2), EINVAL); /* a record is not put into two buffers */
+	FAILS(readv(bin, small, 2), EINVAL); /* a record is never split over two buffers */
 	EQ(readv(bin, parts, 5), 2 * RECORD);
 	IS_RECORD(&recs[0], mark - 3);
 	IS_RECORD(&recs[1], mark - 2);
-	/* By the system call: the compiler knows better than to do this. */
+	/* The plain system call, because the compiler rejects this use of the function. */
 	FAILS(syscall(SYS_readv, bin, nowhere[0], 2), EFAULT);
 	FAILS(syscall(SYS_readv, bin, parts, -1), EINVAL);
 	FAILS(syscall(SYS_readv, bin, parts, IOV_MAX + 1), EINVAL);
@@ -369,7 +369,7 @@ static void parts_of_a_readv_are_filled_in_turn(void)
 	close(bin);
 }
 
-/* ---- what it is not made for ---- */
+/* ---- operations that it does not have ---- */
 
 static void position_of_a_pread_does_not_matter(void)
 {
@@ -459,7 +459,7 @@ static void it_is_neither_directory_nor_socket(void)
 	FAILS(ioctl(fd, FIONREAD, &n), ENOTTY);
 	FAILS(fcntl(fd, F_SETLEASE, F_RDLCK), EINVAL);
 	FAILS(fcntl(fd, F_GETPIPE_SZ), EBADF);
-	EQ(flock(fd, LOCK_EX | LOCK_NB), 0); /* that, any file can */
+	EQ(flock(fd, LOCK_EX | LOCK_NB), 0); /* works on any file */
 	close(fd);
 }
 
@@ -475,7 +475,7 @@ static void odd_opens_leave_no_reader_behind(void)
 	FAILS(open(SETNSMON_DEVICE "/x", O_RDONLY), ENOTDIR);
 	EQ(readers(fd), 1);
 
-	/* Neither for reading nor for writing: a descriptor for ioctls only. */
+	/* Opened neither for reading nor for writing: a descriptor for ioctls only. */
 	odd = open(SETNSMON_DEVICE, 3);
 	CHECK(odd >= 0);
 	event();
@@ -512,7 +512,7 @@ static void every_seek(void)
 		FAILS(lseek(bin, offsets[i], SEEK_CUR), ESPIPE);
 		FAILS(lseek(bin, offsets[i], SEEK_DATA), ESPIPE);
 		FAILS(lseek(bin, offsets[i], SEEK_HOLE), ESPIPE);
-		/* These the kernel knows nothing of, and the device is not asked. */
+		/* The kernel does not know these, and refuses them without asking the device. */
 		for (unsigned int n = 0; n < COUNT(beyond); n++)
 			FAILS(lseek(bin, offsets[i], beyond[n]), EINVAL);
 	}
@@ -521,7 +521,7 @@ static void every_seek(void)
 	close(bin);
 }
 
-/* A record that was looked at and not taken is no longer next after a seek. */
+/* After a seek, a record that was looked at but not taken is no longer the next one. */
 static void seek_forgets_a_record_that_did_not_fit(void)
 {
 	int bin = binary(O_NONBLOCK);

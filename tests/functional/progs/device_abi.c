@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/setnsmon by its system calls, as the header promises them. Built for 64
- * and for 32 bit: the kernel must treat both alike. Prints TAP.
+ * The system calls of /dev/setnsmon, checked against the promises of the header. Built for
+ * 64 and for 32 bit, which the kernel must treat alike. Prints TAP.
  *
  *	device_abi CPUS RING-RECORDS
  *
- * Nobody else may call setns(2) meanwhile: see reading.h.
+ * No other process may call setns(2) meanwhile; see reading.h.
  */
 #define _GNU_SOURCE
 #include "reading.h"
@@ -201,7 +201,7 @@ static void losses_are_counted_when_they_are_told(void)
 	}
 	CHECK(lost >= 100);
 
-	/* What is skipped was never told. */
+	/* Skipped records were never reported as lost. */
 	events(cpus * ring_records + 100);
 	FAILS(take(bin, NULL, 4096), EFAULT);
 	EQ(lseek(bin, 0, SEEK_END), 0);
@@ -277,7 +277,7 @@ static void empty_read_is_nothing(void)
 	int fd = binary(0);
 	char buf[1];
 
-	EQ(take(fd, buf, 0), 0);	/* although it would block */
+	EQ(take(fd, buf, 0), 0);	/* returns at once, although a read would block */
 	event();
 	EQ(take(fd, buf, 0), 0);
 	expect_record(fd, mark - 1);
@@ -305,7 +305,7 @@ static void bad_buffer_is_efault_and_loses_nothing(void)
 	close(bin);
 }
 
-/* Two records, and the second meets a hole: one now, the other later. */
+/* Two records, and the second does not fit into mapped memory: one now, the other later. */
 static void hole_in_the_buffer_splits_no_record(void)
 {
 	int bin = binary(O_NONBLOCK);
@@ -472,7 +472,7 @@ static void poll_tells_whether_there_is_one(void)
 	event();
 	EQ(poll(&p, 1, 1000), 1);
 	EQ(p.revents, POLLIN | POLLRDNORM);
-	EQ(poll(&p, 1, 0), 1);		/* it is still there */
+	EQ(poll(&p, 1, 0), 1);		/* still readable */
 	expect_record(p.fd, mark - 1);
 	EQ(poll(&p, 1, 0), 0);
 	close(p.fd);
@@ -597,7 +597,7 @@ static void killed_reader_lets_go(void)
 	close(fd);
 }
 
-/* ---- sharing, and what cannot be done ---- */
+/* ---- sharing, and operations that are refused ---- */
 
 static void dup_and_fork_share_the_place(void)
 {

@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes calls of setns(2) in every way there is, and writes down what each caller
- * saw of itself. It knows nothing of setnsmon.
+ * Makes calls of setns(2) in every possible way, and logs what each caller sees of itself.
+ * It knows nothing about setnsmon.
  *
  *	fd_matrix [PREPARATION]... -- [WAY FD NSTYPE]...
  *	fd_matrix hammer THREADS CALLS FD
  *	fd_matrix starve CGROUP CHILDREN FD
- *	fd_matrix headless		a process that lives on in a thread, until a line comes
+ *	fd_matrix headless		a process whose leader has ended, until a line comes
  *	fd_matrix vsyscall		which instruction the vdso gives to 32-bit code
  *
- * Every call of a list is made by a fresh child, so that none changes the caller
- * of the next. Preparations, in the order in which they are given:
+ * A fresh child makes each call of the list, so that no call changes the caller of the
+ * next. Preparations, in the given order:
  *
- *	user FD		join this user namespace (a call of setns, written down as well)
+ *	user FD		join this user namespace (a call of setns, logged as well)
  *	enter FD	join any other namespace, likewise
  *	unshare KINDS	CLONE_NEW* bits; with pid or time go on in a child
  *	uid UID		become this user for good
  *	nocap N		lose capability N
- *	recv SOCKET FD	a file descriptor that comes over the socket becomes FD
+ *	recv SOCKET FD	receive a file descriptor over the socket as FD
  *	hold		say "hold" and wait for a line
  *
  *	idle-thread	the child has a second thread
  *	from-thread	the second thread makes the call
- *	leaderless	likewise, and the leader is gone
+ *	leaderless	likewise, after the leader has ended
  *	shared-fs	a process shares root and working directory with the child
  *	shared-memory	a process shares memory with the child
  *
- * Ways of 64-bit code: libc, syscall, dirty (with rubbish in the upper halves of
- * the arguments), dirtier (and of the call's number), int80, int80-dirty (both),
- * far (int 0x80 from a 32-bit code segment), x32, x32-dirty, x32-dirtier. Of
- * 32-bit code: libc, int80, vsyscall (as the vdso does it).
+ * Ways for 64-bit code: libc, syscall, dirty (garbage in the upper halves of the arguments),
+ * dirtier (and of the call number), int80, int80-dirty (both), far (int 0x80 from a 32-bit
+ * code segment), x32, x32-dirty, x32-dirtier. For 32-bit code: libc, int80, vsyscall (as the
+ * vdso does it).
  *
- * What is written, a line a call (the preparations have the index -1):
+ * The output is one line for each call (preparations have the index -1):
  *
  *	call INDEX TGID TID PPID NSTGID NSTID FD RET CAPS CAPS LINK*10 LINK*10
  *
- * as /proc has it; NSTGID and NSTID are what getpid(2) and gettid(2) say. Caps are
- * the effective ones, before and after, and so are the links; a link that cannot
- * be read is 0.
+ * as read from /proc. NSTGID and NSTID are the results of getpid(2) and gettid(2). CAPS are
+ * the effective capabilities, before and after, and the links are listed before and after,
+ * too. A link that cannot be read is 0.
  */
 #define _GNU_SOURCE
 #include "newer.h"
@@ -80,7 +80,7 @@ static void wait_for_line(void)
 
 	dprintf(1, "hold\n");
 	if (read(0, &byte, 1) != 1)
-		_exit(97); /* nobody is there any more */
+		_exit(97); /* the other end has gone */
 }
 
 static long number(const char *text)
@@ -154,9 +154,9 @@ static long by_x32_dirtier(int fd, int nstype)
 }
 
 /*
- * This program and the low stack are below 4 GiB (it is static and not position
- * independent), so 32-bit code can be there and come back. It goes and comes by
- * jumps: some emulators take a far call's push for one of the kernel.
+ * This program and the low stack are below 4 GiB, because it is static and not position
+ * independent. So 32-bit code can run in it and return. It uses jumps, because some
+ * emulators treat the push of a far call as a kernel access.
  */
 static unsigned long far_stack;
 
@@ -178,7 +178,7 @@ static long by_far(int fd, int nstype)
 			 "ljmp *%[far]\n"
 			 "1:\n\t"
 			 "int $0x80\n\t"
-			 ".byte 0xea\n\t" /* ljmp, as 32-bit code has it */
+			 ".byte 0xea\n\t" /* ljmp, as encoded in 32-bit code */
 			 ".long 2f\n\t"
 			 ".word 0x33\n"
 			 "2:\n\t"
@@ -253,7 +253,7 @@ static way *find_way(const char *name)
 	_exit(98);
 }
 
-/* Which instruction the vdso offers to 32-bit code: it ends before int 0x80 (cd 80). */
+/* Prints the instruction that the vdso offers to 32-bit code: the one before int 0x80 (cd 80). */
 static const char *vsyscall_instruction(void)
 {
 #ifdef __i386__
@@ -270,7 +270,7 @@ static const char *vsyscall_instruction(void)
 	return "int80";
 }
 
-/* ---- what a caller sees of itself ---- */
+/* ---- the caller's own view ---- */
 
 #define LINKS 10
 
@@ -296,7 +296,7 @@ static const char *field(const char *status, const char *name)
 	return at + strlen(name);
 }
 
-/* @self stays open over the call: another mount namespace may have no /proc. */
+/* @self stays open across the call, because another mount namespace may lack /proc. */
 static void look(struct view *view, int self)
 {
 	char text[4096];
@@ -485,7 +485,7 @@ static void *idle(void *arg)
 
 static void wait_for_leader(void)
 {
-	static const char path[] = "/proc/self/status"; /* of the leader */
+	static const char path[] = "/proc/self/status"; /* the leader's */
 	char text[4096];
 	ssize_t got;
 	int file;
@@ -522,7 +522,7 @@ static pid_t fs_companion(void)
 	return pid;
 }
 
-/* With shared memory the companion needs a stack of its own. */
+/* The companion needs a stack of its own if it shares memory. */
 static int companion_main(void *arg)
 {
 	for (;;)
@@ -602,7 +602,7 @@ static long hammer_calls;
 static int hammer_fd;
 static pthread_barrier_t start;
 
-/* Joined again, refused for its type, no such file: each third; @i can be told from the record. */
+/* In turns: joined again, refused for its type, no such file. The record identifies @i. */
 static long hammer_call(struct hammer *thread, long i)
 {
 	switch (i % 3) {
@@ -662,10 +662,10 @@ static void do_hammer(char **words)
 /* ---- out of memory ---- */
 
 /*
- * Children wait in a control group of the memory controller (version 1, with its
- * OOM killer off). When a line comes, somebody has taken their last page from
- * them. Then one after the other calls; each success keeps a struct nsproxy that
- * is accounted to the group, until there is no room for one more.
+ * Children wait in a control group of the memory controller (version 1, with its OOM killer
+ * off). When a line arrives, the group has no free page left. Then they call one after the
+ * other. Each success keeps a struct nsproxy that is charged to the group, until the next
+ * one no longer fits.
  */
 struct starving {
 	volatile int done;
@@ -690,7 +690,7 @@ static void starve(struct starving *me, int bell, int fd)
 	char byte;
 
 	me->tid = syscall(SYS_gettid);
-	me->ret = by_int80(-1, 0); /* the pages of this way are there now */
+	me->ret = by_int80(-1, 0); /* faults in all pages that this way needs */
 	mlockall(MCL_CURRENT);
 	me->done = 1;
 	if (read(bell, &byte, 1) != 1)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One thread calls setns(2) in a loop, while another swings the file descriptor
- * to something else by dup2(2), or moves the process behind it. After each call
- * the caller reads its links back from /proc/thread-self/ns. What was committed
- * follows from these alone; then the records must say the same.
+ * One thread calls setns(2) in a loop, while another replaces the file behind the descriptor
+ * by dup2(2), or moves the process behind it. After each call the caller reads its links
+ * back from /proc/thread-self/ns. They alone show what was committed, and the records must
+ * agree.
  *
  *	races SCENE CALLS MET SECONDS
  *
- * goes on until so many calls were made, and so many of them met what the scene is
- * about (were raced, or found the process locked), or the time is over, or much is
- * wrong. Prints "calls=N swung=N ..." and says on stderr what was wrong.
- * Nobody else may call setns(2) meanwhile.
+ * It ends after CALLS calls of which MET met the condition of the scene (the descriptor was
+ * raced, or the process was locked), after SECONDS, or after many failures. Prints
+ * "calls=N swung=N ...", and failures on stderr. No other process may call setns(2)
+ * meanwhile.
  */
 #define _GNU_SOURCE
 #include "newer.h"
@@ -53,7 +53,7 @@ static const char *const link_names[SETNSMON_LINKS] = {
 	"user",	  "uts",
 };
 
-/* A kind of namespace: the link that it moves, and the one of a process that is joined. */
+/* A kind of namespace: the link that it moves, and the link of the process that is joined. */
 struct kind {
 	u32 bit;
 	enum setnsmon_link link;
@@ -68,7 +68,7 @@ static const struct kind children = { CLONE_NEWPID, SETNSMON_LINK_PID_FOR_CHILDR
 				      SETNSMON_LINK_PID, "pid" };
 static const struct kind timens = { CLONE_NEWTIME, SETNSMON_LINK_TIME, SETNSMON_LINK_TIME, "time" };
 
-/* What the file descriptor is swung to. */
+/* The files that the descriptor is switched to. */
 enum side {
 	FIRST_0,  /* the first process's namespace of the first kind */
 	FIRST_1,  /* and of the second kind */
@@ -83,13 +83,13 @@ enum side {
 };
 
 /*
- * @sides: gone through in turn; as many as there are
- * @home: go home by another file descriptor after each success, so that the next
- *	one shows what it committed
- * @still: the caller itself swings it, between the calls: nothing may be called raced
- * @alone: whoever swings is a process that shares the table of files: some kinds
- *	may be joined only by a process of one thread
- * @contended: nobody swings, but the lock of the process is taken all the time
+ * @sides: files to switch to, in turns
+ * @home: return by another file descriptor after each success, so that the next success
+ *	shows what it committed
+ * @still: the caller itself switches, between the calls: no record may be flagged as raced
+ * @alone: the switching task is a process that shares the fd table, because only a
+ *	single-threaded process may join some kinds
+ * @contended: nobody switches, but the lock of the process is taken all the time
  */
 struct scene {
 	const char *name;
@@ -136,20 +136,20 @@ static const struct scene scenes[] = {
 
 static const struct scene *scene;
 
-/* One call as its caller knows it. */
+/* One call, as seen by its caller. */
 struct call {
 	long ret;
 	int fd;
 	u32 nstype;
-	const struct kind *kind; /* what fd was for sure, else NULL */
+	const struct kind *kind; /* kind of fd if it is certain, else NULL */
 	u32 inum;
-	u32 now[WATCHED]; /* read back after it */
+	u32 now[WATCHED]; /* links read back after the call */
 };
 
 static struct call calls[2 * BATCH + 2];
 static unsigned int called;
 
-/* A process in namespaces of its own, and what it is in. */
+/* A process in namespaces of its own, and their numbers. */
 struct holder {
 	pid_t pid;
 	u32 links[WATCHED];
@@ -160,7 +160,7 @@ static struct holder first, second, moving;
 static int side_fds[NO_SIDE];
 static int home_fds[WATCHED];
 static u32 home[WATCHED];
-static u32 still[SETNSMON_LINKS]; /* the links that nobody moves */
+static u32 still[SETNSMON_LINKS]; /* links that never move */
 static int own_ns;		  /* directory of the caller's links */
 
 /* Shared with other processes. */
@@ -228,7 +228,7 @@ static int open_ns_dir(pid_t pid)
 	return dir;
 }
 
-/* Runs @main in a child once it is in new namespaces of both kinds; waits for that. */
+/* Runs @main in a child in new namespaces of both kinds, and waits until it is there. */
 static pid_t start(void (*main)(void))
 {
 	u32 kinds = scene->kinds[0]->bit | scene->kinds[1]->bit;
@@ -251,7 +251,7 @@ static pid_t start(void (*main)(void))
 	if (unshare(kinds))
 		die("unshare");
 	if (kinds & (CLONE_NEWPID | CLONE_NEWTIME)) {
-		/* A new one for children only: the child is the one to hold it. */
+		/* A new one for children only, so the child has to hold it. */
 		pid = fork();
 		if (pid < 0)
 			die("fork");
@@ -277,7 +277,7 @@ static void hold(void)
 		pause();
 }
 
-/* Waits until the caller wants company; then says that it is there. */
+/* Waits until the caller asks for it, then reports that it runs. */
 static void rest(void)
 {
 	atomic_fetch_add(&shared->resting, 1);
@@ -291,7 +291,7 @@ static int last_cpu(void)
 	return sysconf(_SC_NPROCESSORS_ONLN) - 1;
 }
 
-/* Goes to and fro between the two processes' namespaces, both kinds at once. */
+/* Moves back and forth between the namespaces of the two processes, both kinds at once. */
 static void move(void)
 {
 	u32 kinds = scene->kinds[0]->bit | scene->kinds[1]->bit;
@@ -309,7 +309,7 @@ static void move(void)
 	}
 }
 
-/* Takes its own alloc_lock, each time. */
+/* Takes its own alloc_lock again and again. */
 static void rename_often(void)
 {
 	stay_on(last_cpu());
@@ -376,7 +376,7 @@ static void set_up(void)
 		die("dup2");
 }
 
-/* ---- who swings ---- */
+/* ---- the switching task ---- */
 
 static void put(enum side side)
 {
@@ -386,7 +386,7 @@ static void put(enum side side)
 		dup2(side_fds[side], SWUNG_FD);
 }
 
-/* prlimit(2) takes the process's alloc_lock. */
+/* prlimit(2) takes the alloc_lock of the process. */
 static void contend(void)
 {
 	struct rlimit limit;
@@ -395,8 +395,8 @@ static void contend(void)
 }
 
 /*
- * For a while that differs from time to time: two loops that run at one pace may
- * never meet where it matters.
+ * Waits for a varying time, because two loops at the same pace may never meet at the
+ * critical moment.
  */
 static void dawdle(void)
 {
@@ -429,7 +429,7 @@ static void *swing(void *arg)
 	return NULL;
 }
 
-/* How many others are at work while the caller calls. */
+/* Returns the number of other tasks that run while the caller calls. */
 static unsigned int company(void)
 {
 	return scene->still ? 0 : scene->contended ? 2 : 1;
@@ -456,7 +456,7 @@ static void start_swinging(void)
 	}
 }
 
-/* ---- who calls ---- */
+/* ---- the caller ---- */
 
 static struct call *call(int fd, u32 nstype, const struct kind *kind, u32 inum)
 {
@@ -492,13 +492,13 @@ static void call_alone(unsigned int n)
 /* ---- the judge ---- */
 
 /*
- * What a call committed, by what its caller saw before and after it. One that
- * asked for no type, and changed nothing, joined what the caller was in before:
- * of which kind, nobody can see.
+ * The effect of a call, from the links that its caller read before and after it. A call that
+ * asked for no type and changed nothing joined a namespace that the caller was in already.
+ * Its kind cannot be seen.
  */
 struct commit {
 	u32 kinds;
-	u32 links[WATCHED]; /* of those kinds */
+	u32 links[WATCHED]; /* links of those kinds */
 	bool sure;
 };
 
@@ -521,7 +521,7 @@ static struct commit committed(const struct call *call, const u32 *before)
 	return commit;
 }
 
-/* Is it what the record says that fd named at entry? */
+/* Returns whether the target that the record has from the entry explains the commit. */
 static bool is_target(const struct commit *commit, const struct setnsmon_setns *r)
 {
 	int i;
@@ -541,7 +541,7 @@ static bool is_target(const struct commit *commit, const struct setnsmon_setns *
 	return true;
 }
 
-/* A success that changed nothing: what it committed was there before, and is there now. */
+/* Returns whether the call joined a namespace that the caller was in already. */
 static bool was_there(const struct call *call, const struct setnsmon_setns *r)
 {
 	int i;
@@ -563,7 +563,7 @@ static bool is_of(const struct holder *holder, const struct setnsmon_setns *r)
 	return true;
 }
 
-/* The target, by itself: one of the sides, and whole. */
+/* Checks that the target is one of the sides, and complete. */
 static void judge_target(const struct setnsmon_setns *r)
 {
 	enum side side = NO_SIDE;
@@ -643,7 +643,7 @@ static void judge_success(const struct call *call, const struct setnsmon_setns *
 	} else {
 		expected = !is_target(&commit, r);
 		if (r->fd_kind == SETNSMON_FD_PIDFD && !(r->has & SETNSMON_HAS_TARGET_LINKS))
-			expected = false; /* nothing to compare with */
+			expected = false; /* the record has no links to compare with */
 		if (r->joined != commit.kinds)
 			wrong("joined %#x, committed %#x", r->joined, commit.kinds);
 	}
@@ -684,7 +684,7 @@ static void judge(const struct call *call, const struct setnsmon_setns *r, const
 		wrong("it failed: %ld", call->ret);
 }
 
-/* Of the one that moves: nobody swings what it calls with. */
+/* Checks the calls of the moving process, whose descriptors are never switched. */
 static void judge_move(const struct setnsmon_setns *r)
 {
 	sum.moves_seen++;
@@ -720,7 +720,7 @@ static struct setnsmon_counters counters(void)
 	return counters;
 }
 
-/* All records since the last time, against all calls. */
+/* Compares all records since the last time with all calls. */
 static void drain(u32 *before)
 {
 	static struct setnsmon_record records[256];

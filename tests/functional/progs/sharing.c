@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/setnsmon and those who wait for it or share it: who is told of a record, in
- * every state, one file that threads, children and other processes have, and signals
- * meanwhile. Built for 64 and for 32 bit.
+ * Tasks that wait for /dev/setnsmon or share it: readiness in every state, one open file in
+ * threads, children and other processes, and signals meanwhile. Built for 64 and for 32 bit.
  *
  *	sharing RING-RECORDS
  *
- * Prints TAP. Nobody else may call setns(2) meanwhile.
+ * Prints TAP. No other process may call setns(2) meanwhile.
  */
 #define _GNU_SOURCE
 #include "reading.h"
@@ -57,8 +56,8 @@ static int reported(int set, int ms)
 }
 
 /*
- * In this state a read would (or would not) find a record: everybody says the same. An epoll
- * that has looked before is told when those who sleep are woken, which is a little later.
+ * Checks that poll, select and epoll agree on whether a read would find a record. An epoll set
+ * that has looked before is notified together with the sleeping readers, a little later.
  */
 static void agree(int fd, int level, bool ready, const char *state)
 {
@@ -101,7 +100,7 @@ static void readiness_in_every_state(void)
 	EQ(lseek(bin, 0, SEEK_END), 0);
 	agree(bin, level, false, "at the end again");
 
-	/* More than all rings hold: now something was lost. */
+	/* More than all rings hold, so that some are lost. */
 	events((ring_records + 10) * sysconf(_SC_NPROCESSORS_CONF));
 	agree(bin, level, true, "overtaken");
 	EQ(take(bin, &rec, RECORD), RECORD);
@@ -120,11 +119,11 @@ static void edges(void)
 
 	EQ(reported(edge, 0), 0);
 	events(2);
-	usleep(10000); /* until all who sleep were woken for both */
+	usleep(10000); /* until all sleepers were woken for both */
 	EQ(reported(edge, 1000), 1);
 	EQ(reported(edge, 0), 0);
 	expect_record(bin, mark - 2);
-	EQ(reported(edge, 0), 0); /* there is one more, but that was told */
+	EQ(reported(edge, 0), 0); /* one more record exists, but was reported already */
 	event();
 	EQ(reported(edge, 1000), 1);
 	expect_record(bin, mark - 2);
@@ -159,8 +158,8 @@ static void *wait_for_report(void *set)
 }
 
 /*
- * Each of these open files has the record for itself, so each of those who wait must
- * hear of it, though exclusive waiters of one queue are woken one at a time.
+ * Each of these open files gets every record. So each waiter must be notified, although
+ * exclusive waiters of one queue are woken one at a time.
  */
 static void exclusive_waiters_of_several_files(void)
 {
@@ -202,7 +201,7 @@ static void exclusive_waiters_of_one_file(void)
 
 /* ---- sharing ---- */
 
-#define SHARED_CALLS 2000 /* by each of two: one ring holds them all */
+#define SHARED_CALLS 2000 /* by each of two callers; one ring holds all of them */
 #define SHARED_READERS 6
 
 static atomic_uint had[2 * SHARED_CALLS + 16];
@@ -210,7 +209,7 @@ static atomic_uint total, wrong;
 static atomic_bool enough;
 static int shared_base;
 
-/* Each call once, and in this thread in the order of time. */
+/* Each call came once, and in the order of time within this thread. */
 static void *read_shared(void *arg)
 {
 	struct setnsmon_record recs[4];
@@ -280,7 +279,7 @@ static void many_threads_read_one_file(void)
 	waitpid(callers[1], NULL, 0);
 	mark = shared_base + 2 * SHARED_CALLS;
 	for (int i = 0; i < SHARED_READERS; i++) {
-		/* Those who still wait get something; how much they take is theirs to say. */
+		/* The threads that still wait get records; how many they take is up to them. */
 		while (pthread_tryjoin_np(ids[i], NULL)) {
 			event();
 			usleep(1000);
@@ -298,7 +297,7 @@ static void many_threads_read_one_file(void)
 	close(bin);
 }
 
-/* Reads again and again, what never gets anything, until it is told to stop. */
+/* A thread that reads again and again, without ever getting a record, until it is stopped. */
 struct vain {
 	pthread_t id;
 	int fd;
@@ -320,7 +319,7 @@ static void *read_in_vain(void *arg)
 	return NULL;
 }
 
-/* How often poll says yes and no meanwhile. */
+/* Counts how often poll reports ready and not ready meanwhile. */
 static void poll_beside(struct vain *vain, long answers[2])
 {
 	long until = now_ms() + 500;
@@ -359,7 +358,7 @@ static void what_another_cannot_take_is_there(void)
 	close(vain.fd);
 }
 
-/* Children and their parent draw from one stream, one record each time. */
+/* Children and their parent share one stream, and read one record each time. */
 static void forked_readers_share_one_place(void)
 {
 	enum { CHILDREN = 4, EACH = 50 };
@@ -427,9 +426,9 @@ static void a_file_sent_through_a_socket_keeps_its_place(void)
 	expect_record(bin, mark - 3);
 	send_fd(ends[0], bin);
 	close(bin);
-	EQ(readers(fd), 2); /* nobody has it open, but it is under way */
+	EQ(readers(fd), 2); /* no process has it open, but a message carries it */
 	received = receive_fd(ends[1]);
-	expect_record(received, mark - 2); /* in its format, too */
+	expect_record(received, mark - 2); /* and it keeps its format */
 	expect_record(received, mark - 1);
 	expect_drained(received);
 	event();
@@ -471,7 +470,7 @@ static void put_to_sleep(struct sleeper *s, int fd)
 	CHECK(!s->over);
 }
 
-/* Within 5 seconds, or it is a sleeper that nobody woke. */
+/* Returns whether the sleeper woke within 5 seconds. */
 static bool awake(struct sleeper *s)
 {
 	for (int i = 0; i < 500 && !s->over; i++)
@@ -479,7 +478,7 @@ static bool awake(struct sleeper *s)
 	return s->over;
 }
 
-/* Whoever did not wake does so with another call, so that the next case can be tried. */
+/* Wakes a missed sleeper by another call, so that the next case can run. */
 static void join(struct sleeper *s)
 {
 	while (!s->over) {
@@ -498,7 +497,7 @@ static void nonblocking_set_while_a_reader_sleeps(void)
 	EQ(fcntl(bin, F_SETFL, O_NONBLOCK), 0);
 	expect_drained(bin);
 	usleep(100000);
-	CHECK(!s.over); /* it goes on waiting */
+	CHECK(!s.over); /* still waiting */
 	event();
 	CHECK(awake(&s));
 	EQ(s.got, RECORD);
@@ -540,13 +539,13 @@ static void rewound_while_a_reader_sleeps(void)
 	EQ(lseek(bin, 0, SEEK_END), 0);
 	put_to_sleep(&s, bin);
 	EQ(lseek(bin, 0, SEEK_SET), 0);
-	CHECK(awake(&s)); /* now there is something to read */
+	CHECK(awake(&s)); /* now a record can be read */
 	join(&s);
 	EQ(s.got, RECORD);
 	close(bin);
 }
 
-/* One of those who sleep takes the record and gives it back: another must get it. */
+/* One sleeper takes the record and gives it back, and another must get it. */
 static void sleepers_with_a_small_buffer_among_them(void)
 {
 	int bin = binary(0), status = -1;
@@ -560,7 +559,7 @@ static void sleepers_with_a_small_buffer_among_them(void)
 	CHECK(awake(&s));
 	join(&s);
 	EQ(s.got, RECORD);
-	event(); /* for the child, if it came too late for the first */
+	event(); /* for the child, in case it was too late for the first */
 	wait(&status);
 	EQ(status, 0);
 	close(bin);
@@ -573,7 +572,7 @@ static void nothing(int signal)
 	(void)signal;
 }
 
-/* Signals come all the time while records are read: none of them gets lost. */
+/* Signals arrive all the time while records are read, and no record is lost. */
 static void signals_lose_nothing(void)
 {
 	struct sigaction action = { .sa_handler = nothing };
@@ -588,7 +587,7 @@ static void signals_lose_nothing(void)
 		for (int i = 0; i < CALLS; i++) {
 			event();
 			if (i % 64 == 63)
-				usleep(20000); /* a slow kernel, too, has read all by then */
+				usleep(20000); /* long enough even for a slow kernel */
 		}
 		_exit(0);
 	}

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many threads that call setns(2) at once, and a log of what each of them knows
- * of each of its calls: struct entry, thread after thread.
+ * Calls setns(2) from many threads at once, and logs for each call what its caller knows:
+ * struct entry, one thread after the other.
  *
  *	threads LOG CALLS ROLES
  *
- * Each letter of ROLES is a thread that makes CALLS calls, those that sleep an
- * eighth of it:
+ * Each letter of ROLES is a thread that makes CALLS calls, or an eighth of that if its calls
+ * sleep:
  *
  *	f	fails: file descriptor -1, and the number of the call as the type
  *	i	the same by the 32-bit entry
  *	u	joins a uts namespace
- *	m	leaves a mount namespace that nobody else is in: the kernel takes it
+ *	m	leaves a mount namespace that no other task is in: the kernel tears it
  *		down within the call, and sleeps meanwhile
  */
 #define _GNU_SOURCE
@@ -36,7 +36,7 @@ struct entry {
 	int32_t ret;
 	int32_t fd;
 	uint32_t nstype;
-	uint64_t boot[2]; /* before and after */
+	uint64_t boot[2]; /* clock before and after the call */
 	uint64_t real[2];
 };
 
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 	mnt = open("/proc/self/ns/mnt", O_RDONLY);
 	if (!entries || uts < 0 || mnt < 0)
 		die("begin");
-	memset(entries, 1, size * sizeof(*entries)); /* no page fault in the midst of it */
+	memset(entries, 1, size * sizeof(*entries)); /* so that no page fault comes later */
 	pthread_barrier_init(&barrier, NULL, threads);
 	pthread_attr_init(&attr);
 	for (i = 0; i < threads; i++) {

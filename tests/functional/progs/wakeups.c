@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Readers that sleep: each call wakes them, also one that comes just as they fall
- * asleep; and many in a row wake them seldom. Prints TAP.
+ * Sleeping readers: each call wakes them, even one that comes just as they fall asleep, and
+ * many back-to-back calls wake them seldom. Prints TAP.
  *
  *	wakeups ROUNDS
  *
- * Nobody else may call setns(2) meanwhile: see reading.h.
+ * No other process may call setns(2) meanwhile; see reading.h.
  */
 #define _GNU_SOURCE
 #include "pin.h"
@@ -15,12 +15,12 @@
 #define CALLS	     20000
 #define PATIENCE_MS  20000
 
-/* What README.md and module/stream/wakeup.h say: no sooner after the call that asked for it. */
+/* The delay of module/stream/wakeup.h: a wake-up comes no sooner after its request. */
 #define DELAY_US 250
 
 static int rounds;
 
-/* At any moment around that at which the reader falls asleep. */
+/* At any moment close to the one at which the reader falls asleep. */
 static void idle(void)
 {
 	int64_t until = now_ns() + rand() % 100000;
@@ -29,7 +29,7 @@ static void idle(void)
 		;
 }
 
-/* A round: all readers have read all and fall asleep, then there is one call, from any processor. */
+/* One round: all readers have read everything and fall asleep, then any CPU makes one call. */
 static void each_call_wakes(int count, void (*wait)(int fd), int times)
 {
 	struct reader readers[MOST_READERS];

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Storms of calls from every CPU, of every outcome, while readers of all sorts read:
-every call is counted, and every number of every CPU is explained to every reader.
-The oracles are the callers' own count and what each caller's name tells of its calls
-(callers.h). For a guest whose processors run at the same time.
+"""Calls of every outcome from every CPU, while readers of all sorts read. Every call
+is counted, and every reader gets every number of every CPU or its loss reported. The
+oracles are the callers' own count and their command names, which define their calls
+(callers.h). For a guest whose CPUs run at the same time.
 
 SETNSMON_STORM_SECONDS=N makes calls for about N seconds in all."""
 

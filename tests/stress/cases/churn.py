@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Storms of calls while the probes under them come and go: kprobes are switched off
-and on, others probe and trace the same functions, the module is unloaded and loaded
-again with calls in flight. What is seen is counted, and all that is counted is there.
+"""Calls while the probes come and go: kprobes are switched off and on, other tools
+probe and trace the same functions, and the module is unloaded and loaded again with
+calls in flight. Every call that is seen is counted, and every counted call has a record.
 
 SETNSMON_STORM_SECONDS=N makes calls for about N seconds in all."""
 
@@ -21,7 +21,7 @@ SECONDS = max(3, int(os.environ.get("SETNSMON_STORM_SECONDS", 18)) // 3)
 TRACING = "/sys/kernel/tracing"
 ENTRIES = ("__x64_sys_setns", "__ia32_sys_setns")
 THREE = ("fast", "poll", "json")
-# To load and to probe is slow with many about
+# Loading and probing is slow with many callers
 FEW = ROLES + MORTALS
 RINGS = (16, 256, 8192)
 
@@ -37,7 +37,7 @@ def kprobes_off_and_on():
 
 
 def add(path, text):
-    """To open it for writing and truncate would remove what others have set."""
+    """Appends, because opening for writing with truncation would remove the settings of others."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         os.write(fd, text.encode())
@@ -99,14 +99,14 @@ def others(check):
 
 
 def turn(check, number):
-    """In, a reader, and out while calls are under way."""
+    """Loads the module, starts a reader, and unloads it while calls are in flight."""
     with module(ring_records=RINGS[number % len(RINGS)], maxactive=number % 3), \
             contextlib.closing(CheckingReader("fast")) as reader:
         until("there are calls", lambda: counter("recorded") > 100)
         while reader.process.poll() is None:
             last_call()     # again, for it may be overwritten
         sums = reader.end(check)
-        # At one moment, and calls go on
+        # All at one moment, while calls continue
         check(sums.get("entered", -1) >= sums.get("recorded", 0) + sums.get("missed", 0),
               f"entered, recorded, missed: {sums}")
         check.eq(sums.get("wrong"), 0, "records that are wrong")

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Random sequences of system calls on the device; see device_fuzz.c.
 
-SETNSMON_FUZZ_SECONDS is the time for all of them together, SETNSMON_FUZZ_SEED the
-seed, else a new one each time. What failed is run again with the command that it
-shows."""
+SETNSMON_FUZZ_SECONDS is the time for all of them together. SETNSMON_FUZZ_SEED is the
+seed, a new one each time if it is not set. A failure prints the command that repeats it."""
 
 import os
 import re
@@ -15,7 +14,7 @@ from tap import add_case, run_cases
 SECONDS = int(os.environ.get("SETNSMON_FUZZ_SECONDS", "20"))
 SEED = int(os.environ.get("SETNSMON_FUZZ_SEED") or int.from_bytes(os.urandom(4), "little"))
 
-# What, how many threads, records in a ring: small ones are overrun all the time
+# Name, number of threads, records in a ring: small rings are overrun all the time
 RUNS = [("one thread, to be replayed", "device_fuzz", 1, 64), ("four threads", "device_fuzz", 4, 1024),
         ("four threads, 32 bit", "device_fuzz32", 4, 256),
         ("sixteen threads, small rings", "device_fuzz", 16, 16)]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""A user without any rights floods every CPU with calls, of each kind that he can repeat at
-will (flood.c), and at some moment of it one process leaves its network for the host's. Two
-readers that were there, and one that comes when all is over, must show that call.
+"""An unprivileged user floods every CPU with each kind of call that can be repeated at will
+(flood.c). At some moment one process leaves its network namespace for the host's. Two live
+readers, and one that starts when all is over, must show that call.
 
 SETNSMON_FLOOD_ROUNDS rounds of SETNSMON_FLOOD_SECONDS each, the kinds in turn."""
 
@@ -29,7 +29,7 @@ RINGS = RING * len(cpus())
 
 
 class Flood:
-    """One process of a kind on each CPU."""
+    """Floods with one process of a kind on each CPU."""
 
     def __init__(self, kind):
         self.processes = [subprocess.Popen([STRESS_PROGS + "/flood", str(cpu), kind], text=True,
@@ -40,7 +40,7 @@ class Flood:
                 raise RuntimeError(process.stderr.read())
 
     def end(self):
-        """How many calls they say that they have made."""
+        """Returns the number of calls that they report."""
         for process in self.processes:
             process.terminate()
         calls = 0
@@ -54,7 +54,7 @@ class Flood:
 
 @contextlib.contextmanager
 def reading(name):
-    """What the two readers say of calls by a command of that name: two files."""
+    """Starts the two live readers, and keeps their lines about calls by a command of that name in two files."""
     pipes = (f"exec {READER} -o json | exec grep --line-buffered '\"comm\":\"{name}\"'",
              f"exec cat {DEVICE} | exec grep --line-buffered ' comm={name} '")
     with contextlib.ExitStack() as stack:
@@ -72,7 +72,7 @@ def reading(name):
 
 
 def escape(name):
-    """What it is to be found out about: from a network of one's own to the host's."""
+    """Makes the call that must be found: from a network namespace of its own to the host's."""
     act("comm", name, "unshare", 0x40000000, "open", "/proc/1/ns/net",
         "call", 0x40000000, "expect", 0)
 
@@ -89,7 +89,7 @@ def shown(files):
 
 
 def judge(check, who, record):
-    """The host's network was joined from another one, by root, and it says so."""
+    """Checks that the record shows root joining the host's network namespace from another one."""
     check.eq(record["joined"], ["net"], f"{who}: joined")
     check.eq(record["after"]["net"], links_of(1)["net"], f"{who}: after.net")
     check(record["before"]["net"] != record["after"]["net"], f"{who}: before.net")
@@ -97,7 +97,7 @@ def judge(check, who, record):
 
 
 def round_of(check, kind, name, figures):
-    """One flood, one escape."""
+    """Runs one flood with one escape."""
     before = counters()
     with reading(name) as files:
         flood = Flood(kind)
@@ -123,14 +123,14 @@ def round_of(check, kind, name, figures):
 
 
 def late(check, names):
-    """All of them are there still, for a reader that comes only now."""
+    """Checks that a reader that starts only now still finds all of them."""
     done = run("dd", f"if={DEVICE}", "iflag=nonblock", "bs=1M", "status=none", timeout=300)
     found = [line for line in done.stdout.splitlines() if "comm=escape" in line]
     check.eq([parse_line(line)["comm"] for line in found], names, "escapes that are held")
 
 
 def add_flood(kind, rounds):
-    """Runs at once, so that its name can tell what came of it."""
+    """Runs at once, so that its name can include the result."""
     names = [f"escape{number}" for number in range(rounds)]
     figures, check = [], Check()
     with module(ring_records=RING):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Calls from a processor that goes off line just then, while readers sleep: each wakes
-them all, though nothing else happens (by offline.c). The oracle is the callers' own count.
+"""Calls on a CPU that goes offline at that moment, while readers sleep (offline.c). Each
+call wakes all readers, although nothing else happens. The oracle is the callers' own count.
 
-SETNSMON_OFFLINES=N: a processor goes about N times."""
+SETNSMON_OFFLINES=N: about N times a CPU goes offline."""
 
 import os
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""In and out, again and again, with everything going on: nothing may break, and
-nothing may be left. What the kernel says meanwhile is looked at by guest.sh."""
+"""Loads and unloads the module again and again under load. Nothing may break, and
+nothing may be left. guest.sh checks the kernel log."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ RING = 8192     # 2 CPUs x 2 rings x 8192 records: 11.5 MiB, which would add up 
 
 
 def storm():
-    """Calls without end from many threads, by both entries."""
+    """Calls endlessly from many threads, through both entries."""
     return [subprocess.Popen([ACTOR, "open", "/proc/self/ns/uts", "storm", "3", "0"]),
             subprocess.Popen([ACTOR, "open", "/proc/1/ns/net", "setuid", *["65534"] * 4,
                               "storm", "2", "0"]),
@@ -57,7 +57,7 @@ def twenty_times(check):
         if turn in (4, 19):
             settled.append(settle())
     (free_5, *taken_5), (free_20, *taken_20) = settled
-    # Fifteen rings more would be 172,000 KiB.
+    # Fifteen leaked sets of rings would be 172,000 KiB.
     check(free_5 - free_20 < 4000, f"free: {free_5} KiB after 5 turns, {free_20} after 20")
     for name, before, after in zip(("SUnreclaim", "Percpu", "VmallocUsed"), taken_5, taken_20):
         check(after - before < 2000, f"{name}: {before} after 5 turns, {after} after 20")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the storms share: those who call (callers.c), those who read and verify
+"""Shared by the stress tests: the callers (callers.c), the readers that verify
 (reader.c), and how their sums must fit together."""
 
 import collections
@@ -22,10 +22,10 @@ CPUS = os.cpu_count()
 ROLES = "finopdwm"
 PROGRESS = 32   # bytes of struct progress in reader.c
 
-# Few enough that readers are overtaken, and that a slow one is soon at the end
+# Few enough that readers are overtaken, and that a slow reader reaches the end soon
 RING = 2048
 
-# Each on each CPU; few that sleep, for each of their calls takes long
+# Each of them on each CPU. Few callers that sleep, because each of their calls takes long
 CROWD = "".join(role * CPUS for role in "finopdw") + "mm"
 # Processes that end with calls in flight
 MORTALS = "kx" * (CPUS // 2)
@@ -43,7 +43,7 @@ def until(what, truth, patience=PATIENCE):
 
 
 class Callers:
-    """Callers on every CPU, for some seconds or until each has made so many calls."""
+    """Callers on every CPU, for some seconds or for a number of calls each."""
 
     def __init__(self, seconds, roles, calls=0):
         self.process = subprocess.Popen([STRESS_PROGS + "/callers", str(seconds), roles, str(calls)],
@@ -61,7 +61,7 @@ class Callers:
         self.process.wait()
 
     def end(self, check):
-        """{role: (calls that came back, calls that were begun)}"""
+        """Returns {role: (calls that returned, calls that were begun)}"""
         out, err = self.process.communicate()
         check(not self.process.returncode, f"callers: status {self.process.returncode}: {err}")
         made = {}
@@ -77,8 +77,8 @@ PIPES = {"cat": ["cat", DEVICE], "json": [READER, "-o", "json"],
 
 
 class CheckingReader:
-    """A reader that verifies all that it reads, up to the last call. `cat`, `json` and
-    `logfmt` are somebody else's output."""
+    """A reader that verifies all records up to the last call. `cat`, `json` and
+    `logfmt` are the output of other programs."""
 
     def __init__(self, mode):
         self.mode = mode
@@ -103,15 +103,15 @@ class CheckingReader:
                 process.wait()
 
     def next(self):
-        """How far it has come: the sum of the next numbers of all CPUs"""
+        """Returns its progress: the sum of the next numbers of all CPUs"""
         return struct.unpack_from("Q", self.progress)[0]
 
     def hurry(self):
-        """The storm is over: no more naps."""
+        """Tells it that the run is over, so that it no longer sleeps."""
         struct.pack_into("Q", self.progress, 24, 1)
 
     def end(self, check):
-        """Its sums, after the last call has come by."""
+        """Returns its sums, after it has read the last call."""
         try:
             out, err = self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -127,7 +127,7 @@ class CheckingReader:
 
 
 def last_call():
-    """It ends each reader that reads it."""
+    """Makes the last call, which ends each reader that reads it."""
     act("comm", "caller-end", "fd", -1, "call", 0)
 
 
@@ -150,7 +150,8 @@ def check_reader(check, reader, sums, recorded, made, all_seen):
 
 
 def storm(check, seconds, roles, modes, during=None, *, calls=0, all_seen=True, ring=RING):
-    """A storm, and all that must be so afterwards; returns the callers' and the module's count."""
+    """Runs callers and readers, and checks everything that must hold afterwards. Returns the callers' and the module's
+    count."""
     with module(ring_records=ring), contextlib.ExitStack() as stack:
         def begin(what):
             return stack.enter_context(contextlib.closing(what))
@@ -170,7 +171,7 @@ def storm(check, seconds, roles, modes, during=None, *, calls=0, all_seen=True, 
             check.eq(done, begun, "calls that came back")
         for reader in readers:
             reader.hurry()
-        # All that waits is woken: no later call helps.
+        # Every waiting reader is woken: no later call helps.
         for reader in readers:
             until(f"{reader.mode} has read all", lambda w=reader: w.process.poll() is not None
                   or w.next() == now["recorded"])
@@ -178,7 +179,7 @@ def storm(check, seconds, roles, modes, during=None, *, calls=0, all_seen=True, 
         recorded = counter("recorded")
         check.eq(recorded, now["recorded"] + 1, "recorded, with the last call")
         all_sums = []
-        # The last one comes when all is over, to what the rings still hold
+        # The last reader starts when all is over, and reads what the rings still hold
         for reader in readers + [begin(CheckingReader("fast"))]:
             sums = reader.end(check)
             check_reader(check, reader, sums, recorded, made, all_seen)
@@ -200,11 +201,11 @@ def tell_total():
     print("# in all: " + ", ".join(f"{number} {what}" for what, number in total.items()))
 
 
-# ---- what else goes on meanwhile ----
+# ---- disturbances during a run ----
 
 @contextlib.contextmanager
 def meanwhile(*doings):
-    """Each in a thread of its own, again and again until the end; what fails is raised there."""
+    """Runs each function in a thread of its own, again and again until the end, where failures are raised."""
     over = threading.Event()
     problems = []
 
@@ -229,7 +230,7 @@ def meanwhile(*doings):
 
 
 def killed_reader():
-    """Comes, reads, and is killed in the middle of it."""
+    """Starts a reader and kills it while it reads."""
     command = random.choice([[STRESS_PROGS + "/reader", random.choice(["fast", "poll", "tiny"]),
                               "/dev/shm/killed"],
                              ["cat", DEVICE], [READER, "-o", "json"]])
@@ -240,7 +241,7 @@ def killed_reader():
 
 
 def glances():
-    """Many that look and go: one that were not freed would not be seen, but these are."""
+    """Opens and closes many readers. A single leaked reader would not be noticed, but many are."""
     for _ in range(20):
         fd = os.open(DEVICE, os.O_RDONLY | os.O_NONBLOCK)
         with contextlib.suppress(BlockingIOError):
@@ -251,7 +252,7 @@ def glances():
 
 
 def cpu_off_and_on():
-    """All but the first, which cannot be switched off."""
+    """Returns all CPUs except the first, which cannot go offline."""
     path = f"/sys/devices/system/cpu/cpu{random.randrange(1, CPUS)}/online"
     put(path, "0")
     time.sleep(random.uniform(0, 0.3))
@@ -263,7 +264,7 @@ def cpu_off_and_on():
 # ---- memory ----
 
 def slabs():
-    """{cache: KiB in use}; a kernel may not tell"""
+    """Returns {cache: KiB in use}; empty on a kernel that does not report it"""
     if not os.path.exists("/proc/slabinfo"):
         return {}
     with open("/proc/slabinfo") as file:
@@ -279,9 +280,9 @@ def memory():
 
 
 def check_memory(check, before, after):
-    """No more in use than before, less what each test of this kind leaves in the page cache and
-    in the kernel's own caches. What the module allocates is in vmalloc (rings; in KiB, 720 for
-    2048 records), per CPU, or in kmalloc (readers; 8 each)."""
+    """Checks that no more memory is in use than before, less what such tests leave in the page cache and in the
+    kernel's own caches. The module's memory is in vmalloc (rings; 720 KiB for 2048 records), per CPU, or in kmalloc
+    (readers; 8 KiB each)."""
     if os.path.exists("/sys/kernel/debug/kmemleak"):
         raise Skip("KASAN keeps what was freed for a while; here the harness asks kmemleak")
     grown = {"free": before[0] - after[0]}
