@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who may open the device, and that nothing which comes out of it, out of its
-attributes or out of the kernel log gives away where the kernel's memory is."""
+"""Who may open the device; and that neither the device nor its attributes nor the
+kernel log reveals a kernel address."""
 
 import array
 import collections
@@ -33,7 +33,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def error_of(function, *args):
-    """The name of its error, None if it has none."""
+    """Returns the name of its error, None if it succeeds."""
     try:
         function(*args)
     except OSError as problem:
@@ -51,7 +51,7 @@ def try_open(flags=os.O_RDONLY):
 
 
 def in_child(function):
-    """What the function returns (that JSON can hold), in a child of its own."""
+    """Runs the function in a child. Returns its result, which JSON must be able to hold."""
     read, write = os.pipe()
     child = os.fork()
     if not child:
@@ -77,7 +77,7 @@ def become(uid, gid, groups=()):
 
 
 def unshare_user(uid_map=None, gid_map=None):
-    """A new user namespace for this process, in which it is what the maps make it."""
+    """Moves this process into a new user namespace with these maps."""
     if libc.unshare(CLONE_NEWUSER):
         raise OSError(ctypes.get_errno(), "unshare")
     libc.prctl(PR_SET_DUMPABLE, 1)
@@ -90,7 +90,7 @@ def unshare_user(uid_map=None, gid_map=None):
 
 @contextlib.contextmanager
 def given_to_group():
-    """As the udev rule does."""
+    """Sets owner and mode as the udev rule does."""
     with module():
         os.chown(DEVICE, 0, GROUP)
         os.chmod(DEVICE, 0o440)
@@ -259,14 +259,14 @@ def passed_in(check):
         theirs.close()
 
 
-# ---- what comes out ----
+# ---- output ----
 
 KERNEL_HALF = 0xffff800000000000
 HAS = {"ret": 1, "target": 2, "target_ns": 4, "owner": 8, "target_pid": 16, "target_links": 32,
        "ns_ids": 64, "loginuid": 128, "sessionid": 256, "cgroup": 512}
 
-# The record as <linux/setnsmon.h> has it: name, format, how many, the bits of "has"
-# without which it is zero
+# The record of <linux/setnsmon.h>: name, format, count, and the bits of "has" without which
+# the member is zero
 LAYOUT = [
     ("type", "H", 1, 0), ("size", "H", 1, 0), ("cpu", "I", 1, 0), ("seq", "Q", 1, 0),
     ("boot_ns", "Q", 1, 0), ("real_ns", "Q", 1, 0),
@@ -292,10 +292,10 @@ LAYOUT = [
 SIZE = sum(struct.calcsize("=" + kind) * count for _, kind, count, _ in LAYOUT)
 COMM_AT = SIZE - 16
 
-# What a field may be, if its bytes can look like the upper half of an address: counts of
-# a guest that has run for less than five hours, all capabilities that there are, numbers
-# of namespaces (include/linux/proc_ns.h, fs/proc/generic.c), the error numbers, and what
-# the callers below give. An address is none of these.
+# The values of fields whose bytes can look like the upper half of an address: counters of a
+# guest that has run for less than five hours, all existing capabilities, numbers of
+# namespaces (include/linux/proc_ns.h, fs/proc/generic.c), error numbers, and the arguments
+# of the callers below. No address is among these.
 NAMESPACE = range(0xeffffff0, 0xf0100000)
 MAY_BE = {
     "seq": range(1 << 32), "cgroup_id": range(1 << 32), "duration_ns": range(1 << 40),
@@ -309,7 +309,7 @@ MAY_BE = {
 
 
 def windows(data):
-    """Each eight bytes, aligned or not, that could be an address of the kernel."""
+    """Yields every eight bytes, aligned or not, that could be a kernel address."""
     for at in range(len(data) - 7):
         value, = struct.unpack_from("=Q", data, at)
         if value >= KERNEL_HALF:
@@ -317,7 +317,7 @@ def windows(data):
 
 
 def judge_bytes(check, record):
-    """A record is what the header says, and nothing else is in it."""
+    """Checks that a record has the layout of the header and contains nothing else."""
     bytes_left, at = bytearray(record), 0
     values, missing = {}, []
     for name, kind, count, needs in LAYOUT:
@@ -343,7 +343,7 @@ def judge_bytes(check, record):
 
 
 def judge_lost(check, record):
-    """Head and count; all else is zero."""
+    """Checks head and count, and that everything else is zero."""
     check.eq(bytes(record[40:]), bytes(len(record) - 40), "the rest of a lost record")
     check(not list(windows(record)), f"a lost record: {bytes(record[:40]).hex()}")
 
@@ -353,8 +353,8 @@ DECIMAL = re.compile(r"(?<![\d.])\d{20}(?!\d)")
 
 
 def judge_text(check, text, what):
-    """Neither in hexadecimal, nor as the number that it is. A mask of capabilities is
-    not of that form: its upper bits are clear."""
+    """Checks that no address appears, in hexadecimal or in decimal. A mask of capabilities
+    cannot look like one, because its upper bits are clear."""
     for line in text.splitlines():
         for found in ADDRESS.findall(line):
             check(False, f"{what}: {found} in: {line[:300]}")
@@ -363,7 +363,7 @@ def judge_text(check, text, what):
 
 
 def call_in_every_way():
-    """Of every kind of target, by every entry, with success and without."""
+    """Makes calls for every kind of target, through every entry, with and without success."""
     kinds = [name for name in os.listdir("/proc/self/ns")]
     for program in (ACTOR, ACTOR32):
         for kind in kinds:
@@ -395,7 +395,7 @@ def binary_records():
 
 
 def judge_records(check, data):
-    """How many there were of each kind of descriptor, and of calls not followed."""
+    """Returns the number of records for each kind of descriptor, and of untracked calls."""
     seen = collections.Counter()
     check.eq(len(data) % SIZE, 0, "bytes beyond the last record")
     for record in records_of(data):
@@ -463,7 +463,7 @@ def text(check):
 
 @contextlib.contextmanager
 def addresses_shown():
-    """The kernel hides nothing of itself in what it prints by %pK."""
+    """Lets the kernel print addresses with %pK, so that none is hidden."""
     with open("/proc/sys/kernel/kptr_restrict") as file:
         before = file.read()
     put("/proc/sys/kernel/kptr_restrict", "0")
@@ -487,7 +487,7 @@ def log(check):
         lines = [line for line in kernel_log()[before:] if "setnsmon" in line]
         check(len(lines) >= 5, f"few lines: {lines}")
         for line in lines:
-            # Nor one that is hashed: 16 digits in a row are an address, whatever they begin with
+            # Nor a hashed address: 16 digits in a row are one, whatever they start with
             check(not re.search(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])", line), line)
     check(not loaded(), "loaded")
 

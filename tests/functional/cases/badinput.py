@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Bad input: module parameters that cannot be, and all that badinput.c does to the
+"""Bad input: invalid module parameters, and everything that badinput.c does to the
 device, for 64 and 32 bit."""
 
 import ctypes
@@ -20,8 +20,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def finit(text):
-    """Loads the module as insmod does, without a program that has views of its own;
-    the error number."""
+    """Loads the module as insmod does, but without a program that checks parameters itself.
+    Returns the error number."""
     with open(MODULE, "rb") as file:
         ctypes.set_errno(0)
         failed = libc.syscall(SYS_FINIT_MODULE, file.fileno(), ctypes.c_char_p(text), 0)
@@ -29,8 +29,8 @@ def finit(text):
 
 
 def refused(check, tries):
-    """tries: (parameters, what the kernel log says of them). Each is refused, in this
-    order, and afterwards nothing of any is left."""
+    """Checks that each of tries, (parameters, words of the kernel log), is refused, and that nothing is left
+    afterwards."""
     def attempt():
         for text, _ in tries:
             error = finit(text)
@@ -60,12 +60,12 @@ def accepted(check, text, **values):
     unload()
 
 
-# No unsigned int of the kernel's notation, for either parameter
+# Not an unsigned int in the kernel's notation, for either parameter
 NO_NUMBERS = [b"", b"-1", b"-0", b"-16", b"-2147483648", b"-0x10", b"+", b"-", b"0x", b"0x1g",
               b"08", b"16k", b"16.0", b"1e3", b"16,16", b"0b10000", b"sixteen", b"true", b"~0",
               b"\xff\xfe\x80", b"\xd9\xa1\xd9\xa6", b"\x1b[31m16", b"%s%n%p",
               b"NaN", b"16\"", b"9" * 300, b"0x" + b"f" * 300]
-# One, but too large for it
+# A number that is too large
 TOO_LARGE = [b"4294967296", b"0x100000000", b"040000000000", b"18446744073709551615",
              b"18446744073709551616", b"18446744073709551632", b"9223372036854775808",
              b"0x10000000000000010"]

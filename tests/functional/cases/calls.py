@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Every way to call setns(2): each entry of the kernel, with clean and with dirty
-registers; threads, many of them at once; callers that are deep in pid namespaces.
+registers; many threads at once; callers deep in nested pid namespaces.
 The oracle is the caller itself: its own log, getpid(2), gettid(2), and /proc."""
 
 import errno
@@ -17,13 +17,13 @@ from records import read_json
 from scenes import scene
 from tap import Skip, case
 
-# Kinds that a caller may join by each entry, in a process of their own
+# Kinds that a caller may join through each entry, of a process of its own
 SOME = ("net", "uts", "ipc", "cgroup")
 CLOSED = Target("closed", 900, NOBODY)
 
 
 def tries_by(way, fds, pid):
-    """What is worth a try by each way: successes, failures, odd arguments."""
+    """Returns the calls to make in each way: successes, failures, odd arguments."""
     nsfs = {kind: Target(kind, fds.path(f"/proc/{pid}/ns/{kind}")) for kind in SOME}
     pidfd = Target("pidfd", fds.pidfd(pid))
     null = Target("null", fds.path("/dev/null"), OTHER)
@@ -75,7 +75,7 @@ def by_vdso():
 def all_by_unless(way, reason):
     probe = attempt([Try(CLOSED, 0, -errno.EBADF, way)])
     if probe[0].expected["ret"] == -errno.ENOSYS:
-        # Then this was no call of setns(2), and the last case finds out if a record says so.
+        # Then this was not a call of setns(2), and the last case fails if it has a record.
         raise Skip(reason)
     return probe + all_by(way)
 
@@ -119,7 +119,7 @@ THREADS = ((CALLS, "x86_64", 8, 2000), (CALLS32, "i386", 4, 500))
 
 
 def calls_of(number, calls, native, own):
-    """What a thread of calls.c hammers: (abi, fd or None, nstype, kind of target, ret)."""
+    """Yields the calls that a thread of fd_matrix.c makes: (abi, fd or None, nstype, kind of target, ret)."""
     for i in range(calls):
         yield ((native, None, 0, own, 0), ("i386", None, i, own, -errno.EINVAL),
                (native, -i, number, None, -errno.EBADF))[i % 3]

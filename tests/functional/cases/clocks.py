@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Time: each record between the caller's own readings of the clocks before and
-after its call, also under load, in a time namespace and after the wall clock was
-set; and the order of records."""
+"""Time: each record lies between the caller's own clock readings before and after its
+call, even under load, in a time namespace and after the wall clock was set; and the
+order of records."""
 
 import datetime
 import os
@@ -21,7 +21,7 @@ SECOND = 10**9
 
 
 def ns_of(text):
-    """Nanoseconds since 1970 of an RFC 3339 time with all nine digits."""
+    """Returns the nanoseconds since 1970 of an RFC 3339 time with all nine digits."""
     match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z", text)
     moment = datetime.datetime.fromisoformat(match.group(1) + "+00:00")
     epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -39,7 +39,7 @@ def real_now():
 # ---- order ----
 
 def check_order(check, records):
-    """On each CPU numbers without a gap, and time that never goes back; so in the whole stream."""
+    """Checks that the numbers of each CPU have no gap, and that time never goes back in the stream."""
     last, following = 0, {}
     for record in records:
         check(record.type == 1, f"type {record.type}")
@@ -51,7 +51,7 @@ def check_order(check, records):
 
 
 def check_times(check, threads, records):
-    """Each record within the readings of its caller; returns how close they were."""
+    """Checks each record against the readings of its caller. Returns how close they were."""
     mine = {tid: [] for tid in threads}
     for record in records:
         mine[record.tid].append(record)
@@ -62,7 +62,7 @@ def check_times(check, threads, records):
             started = record.duration_ns
             if not call.boot0 <= record.boot_ns - started <= record.boot_ns <= call.boot1:
                 check(False, f"boot_ns {record.boot_ns}, took {started}: {call}")
-            # The readings are made one after the other, boot before real.
+            # The clocks are read one after the other, boot before real.
             if not call.real0 <= record.real_ns - started <= record.real_ns <= call.real1:
                 check(False, f"real_ns {record.real_ns}, took {started}: {call}")
             if record.has & HAS_RET and not 0 < started <= call.boot1 - call.boot0:
@@ -153,7 +153,7 @@ def time_namespace(check):
                     actor.kill()
             record, = read_json()
         inside = offset * SECOND
-        # The oracle is what it claims to be: the actor's clock is another.
+        # The oracle is valid: the actor's clock differs from ours.
         check.within(before + inside, boot0, after + inside, "the actor's clock")
         check.eq([record["tid"], record["ret"], ret], [tid, 0, 0], "tid, ret")
         boot, took = record["boot_ns"], record["duration_ns"]
@@ -202,7 +202,7 @@ def into_time_namespace(check):
 # ---- the wall clock is set ----
 
 def one_call(number):
-    """The caller's readings: boot, boot, real, real."""
+    """Returns the caller's readings: boot, boot, real, real."""
     actor = Actor("talk", "fd", -1, "call", number)
     actor.expect("ready")
     actor.go()
@@ -257,7 +257,7 @@ def jumping(check):
     with module(ring_records=16384), tempfile.NamedTemporaryFile() as log:
         process = start_threads(log.name, 3000, "fufu")
         try:
-            # Ahead of the threads, or they leave it no time
+            # At a higher priority than the threads, which would leave it no time
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
             while process.poll() is None:
                 turn += 1
@@ -275,7 +275,7 @@ def jumping(check):
             record = next(mine[tid])
             if not call.boot0 <= record.boot_ns - record.duration_ns < record.boot_ns <= call.boot1:
                 check(False, f"boot_ns {record.boot_ns}, took {record.duration_ns}: {call}")
-            # Where the clock was not set in between, the wall time fits as well.
+            # If the clock was not set in between, the wall-clock time fits as well.
             if abs((call.real1 - call.real0) - (call.boot1 - call.boot0)) < SECOND // 10**4 and \
                     not call.real0 <= record.real_ns <= call.real1:
                 check(False, f"real_ns {record.real_ns}: {call}")

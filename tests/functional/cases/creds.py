@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who called: ids, capabilities, login, cgroup. Each caller stops before and after
-its call, and meanwhile is looked up in /proc and in the cgroup file system, from
-outside of whatever namespaces it is in."""
+"""The caller: ids, capabilities, login, cgroup. Each caller stops before and after its
+call. Meanwhile the test looks it up in /proc and in the cgroup file system, from outside
+of its namespaces."""
 
 import ctypes
 import errno
@@ -46,14 +46,14 @@ def number_in(path):
 
 
 def cgroup_id_of(tid):
-    """The inode number of the directory."""
+    """Returns the inode number of the directory."""
     with open(f"/proc/{tid}/cgroup") as file:
         path, = [line[3:].rstrip("\n") for line in file if line.startswith("0::")]
     return os.stat(CGROUPS + path).st_ino
 
 
 def look(tid):
-    """What the record must say of a caller that waits, in the record's own names."""
+    """Returns the fields that the record of a waiting caller must have."""
     status = status_of(tid)
     seen = {"tid": tid, "pid": int(status["Tgid"]), "ppid": int(status["PPid"]),
             "cap_permitted": status["CapPrm"], "cap_effective": status["CapEff"],
@@ -76,7 +76,7 @@ def after(seen, tid, ret):
 # ---- callers ----
 
 class Caller:
-    """What runs in a child: call() makes one call, and stops before and after it."""
+    """The caller that runs in a child: call() makes one call, and stops before and after it."""
 
     def __init__(self, say, hear):
         self.say, self.hear = say, hear
@@ -99,7 +99,7 @@ class Caller:
 
 
 def fork(function, *arguments, meet=lambda tid: None):
-    """Runs it in a child with a Caller; returns what was seen of each of its calls.
+    """Runs main in a child with a Caller. Returns an observation of each of its calls.
     Before that, meet() may do something to the caller."""
     from_child, say = os.pipe()
     hear, to_child = os.pipe()
@@ -136,7 +136,7 @@ def fork(function, *arguments, meet=lambda tid: None):
 
 
 def talk(*words, program=ACTOR, through=()):
-    """An actor that makes one call, maybe by way of a program that starts it."""
+    """Runs an actor that makes one call, by way of another program if through names one. Returns observations."""
     command = [*through, program, "talk", *words, "call", 0]
     actor = Actor(*command[1:], program=command[0])
     try:
@@ -156,10 +156,10 @@ def talk(*words, program=ACTOR, through=()):
 UTS = ("open", "/proc/self/ns/uts")
 
 
-# ---- scenes: each returns what was seen of its calls ----
+# ---- scenes: each returns observations of its calls ----
 
 def expect(seen, **values):
-    """The scene is what it claims to be, or it proves nothing."""
+    """Checks that the scene is what it claims to be, because otherwise it proves nothing."""
     for key, value in values.items():
         if seen[key] != value:
             raise RuntimeError(f"the scene is wrong: {key} is {seen[key]}, meant to be {value}")
@@ -213,7 +213,7 @@ def largest():
 def thread_ids():
     def main(caller):
         def second():
-            # The system call itself: the C library would change all threads.
+            # The plain system call, because the C library would change all threads.
             if LIBC.syscall(SETRESUID, 71, 72, 73):
                 raise OSError(ctypes.get_errno(), "setresuid")
             caller.call()
@@ -304,7 +304,7 @@ def gained_some():
 
 @scene("joining a user namespace with permitted ones that were not effective")
 def gained_from_permitted():
-    """Its owner may, without any effective one."""
+    """The owner of the namespace may join it, even without effective capabilities."""
     with user_holder() as pid:
         calls = fork(join_user, f"/proc/{pid}/ns/user", lambda: set_caps(0, FULL))
     expect(calls[0], cap_permitted=f"{FULL:016x}", ret=0, **{"caps-gained": True})
@@ -352,7 +352,7 @@ def bounding():
     calls += talk(*UTS, through=["/usr/bin/setpriv", "--bounding-set", "-sys_admin,-net_admin"])
     expect(calls[1], ret=-errno.EPERM,
            cap_permitted=f"{FULL & ~(1 << CAP_SYS_ADMIN | 1 << CAP_NET_ADMIN):016x}")
-    # And the one that main() became
+    # And the user that main() became
     calls.insert(1, {"tid": calls[0]["tid"], "ret": -errno.EPERM, "caps-gained": False,
                      "cap_effective": calls[1]["cap_effective"]})
     return calls
@@ -375,10 +375,10 @@ def no_new_privs():
     return calls
 
 
-# -- programs with a privilege of their own --
+# -- privileged programs --
 
 def program(name, uid, gid, mode):
-    """A copy of the actor."""
+    """Makes a copy of the actor."""
     path = f"{SCRATCH}/{name}"
     shutil.copy(ACTOR, path)
     os.chown(path, uid, gid)
@@ -395,7 +395,7 @@ def setuid_root():
     calls = talk(*UTS, program=path, through=AS_1000)
     expect(calls[0], uid=1000, euid=0, suid=0, fsuid=0, egid=1000, cap_effective=f"{FULL:016x}",
            ret=0)
-    # It may give up what it has: for good, or for now.
+    # It may give up its privileges, permanently or temporarily.
     calls += talk(*UTS, "setuid", 1000, 1000, 0, 1000, program=path, through=AS_1000)
     expect(calls[1], uid=1000, euid=1000, suid=0, cap_effective=f"{0:016x}", ret=-errno.EPERM)
     calls += talk(*UTS, "setuid", 1000, 1000, 1000, 1000, program=path, through=AS_1000)
@@ -464,7 +464,7 @@ def login_stays():
 # -- cgroups --
 
 class Cgroups:
-    """The directories, from the outermost; gone in the end."""
+    """Makes nested directories, outermost first, and removes them in the end."""
 
     def __init__(self, *names):
         self.paths = [f"{GROUP}-{name}" for name in names]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""/dev/setnsmon as programs find it: its system calls (by device_abi.c, 64 and
-32 bit), the usual tools, several readers at once, and readers that are too slow."""
+"""/dev/setnsmon as programs use it: its system calls (device_abi.c, 64 and 32 bit), the
+usual tools, several readers at once, and readers that are too slow."""
 
 import fcntl
 import itertools
@@ -81,7 +81,7 @@ def wait_for(path, count):
 
 @case("tail -n +1 -f and grep --line-buffered show records as they come")
 def tail_and_grep(check):
-    # tail(1) into a file writes blocks of 4 KiB, unless it is told to write lines.
+    # tail(1) writes blocks of 4 KiB into a file, unless stdbuf makes it write lines.
     for command in (["stdbuf", "-oL", "tail", "-n", "+1", "-f", DEVICE],
                     ["grep", "--line-buffered", "event=setns", DEVICE]):
         with module(), tempfile.NamedTemporaryFile("w") as out:
@@ -129,7 +129,7 @@ def three_readers(check):
 
 
 def follow_both_cpus(check):
-    """Both CPUs write while a reader follows; how often they took turns."""
+    """Makes both CPUs write while a reader follows. Returns how often they alternated."""
     fd = os.open(DEVICE, os.O_RDONLY | os.O_NONBLOCK)
     os.lseek(fd, 0, os.SEEK_END)
     actors = [Actor("pin", cpu, "fd", 400, "hold", "calls", 3000, 0) for cpu in sorted(cpus())]
@@ -187,7 +187,7 @@ def line_is_json(check):
 # ---- too slow ----
 
 def parse_binary(data):
-    """(type, cpu, seq, boot_ns, count) of each record."""
+    """Returns (type, cpu, seq, boot_ns, count) of each record."""
     for at in range(0, len(data), RECORD):
         kind, size, cpu, seq, boot, _, count = struct.unpack_from("=HHIQQQQ", data, at)
         assert size == RECORD
@@ -195,7 +195,7 @@ def parse_binary(data):
 
 
 def account(check, fd, records):
-    """On each CPU: no gap in the numbers but those that are told, each exactly."""
+    """Checks that the numbers of each CPU have no gaps except those that are reported exactly."""
     following, read, lost = {}, {}, {}
     last = 0
     for kind, cpu, seq, boot, count in records:
@@ -282,7 +282,7 @@ def lost_line(check):
         calls(100, cpu=0, fd=601)
         lines = read_all(fd).decode().splitlines()
         os.close(fd)
-        # One record had been taken out of the ring already, and is not lost.
+        # One record had been read from the ring already, and is not lost.
         gaps = [parse_line(line) for line in lines if " event=lost " in line]
         check.eq(len(gaps), 1, "lost lines")
         records = [parse_line(line) for line in lines if " event=setns " in line]
@@ -304,7 +304,7 @@ def reader_shows_loss(check):
             if counter("readers"):
                 break
             time.sleep(0.05)
-        # A pipe of 64 KiB is full soon; nobody reads it for now.
+        # A pipe of 64 KiB is full soon, because nobody reads it for now.
         actors = [subprocess.Popen([ACTOR, "pin", str(cpu), "fd", "700", "calls", "4000", "0"])
                   for cpu in sorted(cpus())]
         for actor in actors:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whatever fails while the module is loaded, loading fails with that error and its reason
-in the kernel log, nothing is left of it, and the next load works. Each allocation is made to
-fail in turn: those of loading, and those of the device's system calls, which must lose
-nothing. The oracles are the kernel's own lists, and the errors that were asked for."""
+"""Injected faults. If any step of loading fails, the load fails with that error and a reason
+in the kernel log, nothing is left behind, and the next load works. Each allocation fails in
+turn: those of loading, and those of the device's system calls, which must lose nothing. The
+oracles are the kernel's own lists, and the injected errors."""
 
 import collections
 import contextlib
@@ -33,7 +33,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 # ---- loading ----
 
 class Image:
-    """An open module; load() is one system call and says the error, "" if there was none."""
+    """An open module file. load() is one system call, and returns the error or ""."""
 
     def __init__(self, path=MODULE, parameters=""):
         self.fd = os.open(path, os.O_RDONLY)
@@ -55,12 +55,12 @@ def ftraced():
 
 
 def orphans():
-    """Areas of memory whose owner's name is not known any more: it was a module."""
+    """Returns the areas of memory whose owner has no name any more, because it was a module."""
     return [line for line in lines_of("/proc/vmallocinfo") if line.split()[2].startswith("0x")]
 
 
 class Log:
-    """What the module says from now on."""
+    """The module's lines in the kernel log from now on."""
 
     def __init__(self):
         self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
@@ -76,7 +76,7 @@ class Log:
 
 
 class Quiet:
-    """What the kernel has when the module is not there."""
+    """The state of the kernel without the module, to which a failed load must return."""
 
     def __init__(self):
         self.state = self.look()
@@ -99,7 +99,7 @@ def works(check, when):
 
 
 def refused_load(check, image, errors, *words):
-    """Loading it fails with one of these, says so, and leaves nothing."""
+    """Checks that loading fails with one of these errors, says so, and leaves nothing."""
     quiet, log = Quiet(), Log()
     error, said = image.load(), log.new()
     check(error in errors, f"error: {error}, not {errors}")
@@ -110,7 +110,7 @@ def refused_load(check, image, errors, *words):
 
 
 def fails(check, image, error, *words):
-    """The same, and then all is well."""
+    """Checks the same, and that the next load works."""
     refused_load(check, image, [error], *words)
     works(check, "next")
 
@@ -120,7 +120,7 @@ def symbol(name, size):
 
 
 def refused_function():
-    """A function that the kernel lets nobody probe, with a name that fits."""
+    """Returns a function that the kernel refuses to probe, and whose name is short enough."""
     names = collections.Counter(line.split()[2] for line in lines_of("/proc/kallsyms"))
     for line in lines_of(f"{DEBUGFS}/kprobes/blacklist"):
         name = line.split("\t")[1]
@@ -154,7 +154,7 @@ def refused(check):
 
 
 def addresses(check, *names):
-    """Where these functions of the module lie when it is loaded."""
+    """Returns the addresses of these functions of the loaded module."""
     with module():
         found = {words[2]: words[0] for words in map(str.split, lines_of("/proc/kallsyms"))
                  if words[3:] == ["[setnsmon]"]}
@@ -209,13 +209,13 @@ def parameters(check):
 
 # ---- allocations ----
 
-# System calls, as x86-64 numbers them
+# System call numbers of x86-64
 OPENAT, READV, IOCTL, POLL, FINIT_MODULE, NONE = 257, 19, 16, 7, 313, -1
 
 
 class Faults:
-    """Makes allocations of this thread fail; see modules/nth_fault.c. Its files are open all
-    the while: no system call is made in vain."""
+    """Makes allocations of this thread fail; see modules/nth_fault.c. Its files stay open, so
+    that no other system call comes in between."""
 
     def __enter__(self):
         done = run("insmod", f"{MODULES}/nth_fault.ko")
@@ -234,10 +234,10 @@ class Faults:
         must("rmmod", "nth_fault")
 
     def sweep(self, syscall, action, prepare=lambda: None, step=lambda _: 1):
-        """Does action(prepare()) again and again, with the first, the second, ... allocation
-        of that system call failing, until it has no such one. Yields each time the number,
-        what it returned and where the allocation was, inside out; the last time None. How
-        far to go on is asked of step(), which is told that place."""
+        """Runs action(prepare()) again and again, with the first, the second, ... allocation of
+        that system call failing, until it has no more. Yields the number, the result and the
+        stack of the allocation, innermost first; the last time None. step() returns the
+        distance to the next number for such a stack."""
         number = 1
         while True:
             prepared = prepare()
@@ -252,12 +252,12 @@ class Faults:
 
 
 def plain(symbol):
-    """A function's name, without what the compiler made of it."""
+    """Returns a function's name without the suffixes of the compiler."""
     return symbol.split(".")[0]
 
 
 def asked_by(site):
-    """What the module called when it failed, or None if it did not come from the module."""
+    """Returns the function that the module called when it failed, or None if the module was not involved."""
     for inner, outer in zip(site, site[1:]):
         if outer.endswith("[setnsmon]"):
             inner = plain(inner)
@@ -266,12 +266,12 @@ def asked_by(site):
 
 
 def not_ours(site):
-    """The kernel loads a module all the same if it has no memory to list its functions for
-    ftrace. So the guard must refuse."""
+    """Without memory to list a module's functions for ftrace, the kernel loads the module anyway. So ftrace_pin must
+    refuse."""
     return "ftrace_process_locs" in map(plain, site)
 
 
-# What the module asks for in vain, and what it says then
+# The module's allocation that fails, and its message
 REASONS = {
     "ftrace_set_filter_ip": "ftrace",
     "register_ftrace_function": "ftrace",
@@ -286,7 +286,7 @@ REASONS = {
 
 
 class Stride:
-    """In the short form not every allocation, where many in a row are of one kind."""
+    """In the short form, skips allocations if many in a row are of one kind."""
 
     def __init__(self):
         self.call, self.step = "", 1
@@ -300,8 +300,7 @@ class Stride:
 
 @contextlib.contextmanager
 def no_leak(check):
-    """kmemleak finds nothing that was lost meanwhile. It takes for lost only what is five
-    seconds old."""
+    """Checks that kmemleak finds no leak. It only reports memory that is at least five seconds old."""
     path = f"{DEBUGFS}/kmemleak"
     if not os.path.exists(path):
         yield
@@ -346,7 +345,7 @@ def each_of_loading(check):
                 works(check, f"after {number}")
             if not good and len(check.notes) > 20:
                 break
-    # A thread takes one allocation, and which number it has differs a little from load to load: it may be passed over.
+    # The worker thread takes one allocation, whose number varies from load to load. So it may be passed over.
     for call in REASONS.keys() - {"kthread_create_on_node"} if EACH else ():
         check(asked[call], f"no allocation of {call}() has failed")
     works(check, "afterwards")
@@ -356,7 +355,7 @@ def each_of_loading(check):
 
 
 def error_of(function, *arguments):
-    """What it returned, and the error's name."""
+    """Returns the result and the name of the error."""
     try:
         return function(*arguments), ""
     except OSError as problem:
@@ -381,7 +380,7 @@ def each_of_opening(check):
 
 
 def untouched(size):
-    """Memory that is not there until it is written to: that takes allocations."""
+    """Returns memory that is allocated at the first write, so that a write can fail."""
     return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every field of a record against what the kernel says of the caller elsewhere.
+"""Compares every field of a record with other sources of the kernel.
 
-An actor stops before and after each call. Meanwhile its links, credentials,
-ids, cgroup and so on are read from /proc, and its file descriptor is asked by
-the NS_GET_* ioctls. From that the whole JSON object is made, without any help
-of the module, and the two must be equal, key by key."""
+An actor stops before and after each call. Meanwhile the test reads its links,
+credentials, ids, cgroup and so on from /proc, and queries its file descriptor with
+the NS_GET_* ioctls. From that it makes the whole JSON object without any help of
+the module, and the two must be equal, key by key."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from oracle import check_record, scenario, watch
 from scenes import play, scene
 from tap import add_case, run_cases
 
-# ---- scenes: each runs an actor, and returns what the records must be ----
+# ---- scenes: each runs an actor, and returns the expected records ----
 
 # A process of its own in all eight kinds, and so its own user namespace
 def everywhere():
@@ -45,7 +45,7 @@ def add_kind_scenes(kind):
         @scene(f"root leaves {kind} for the initial one", joined=[kind], ret=0)
         def back():
             words = ["open", f"/proc/1/ns/{kind}", "unshare", KINDS[kind]]
-            # Of pid and time unshare(2) gives a new one to children only.
+            # unshare(2) gives new pid and time namespaces to children only.
             if kind == "time":
                 return scenario(*words, "fork", "call", 0, tid=wait_child)
             if kind == "pid":
@@ -54,7 +54,7 @@ def add_kind_scenes(kind):
 
 
 def wait_child(actor):
-    """The tid of one that has forked, as /proc here has it."""
+    """Returns the tid of an actor that has forked, as this /proc shows it."""
     path = f"/proc/{actor.process.pid}/task/{actor.process.pid}/children"
     while True:
         with open(path) as children:
@@ -362,7 +362,7 @@ def pidfd_gone():
     victim.kill()               # and reaped
     actor.go()
     expected, clocks = watch(actor, KINDS["net"])
-    # fdinfo says -1 now; the record still tells whom the pidfd was made for.
+    # fdinfo shows -1 now, but the record still has the process that the pidfd was made for.
     expected["target_pid"] = victim.process.pid
     actor.end()
     return [(expected, clocks)]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Loading, parameters, who may read, what is to be seen while it is loaded, and
+"""Loading, parameters, who may read, what is visible while the module is loaded, and
 that nothing is left afterwards."""
 
 import errno
@@ -56,7 +56,7 @@ def memory(check):
         kib = int(re.search(r"(\d+) KiB", lines[-1]).group(1))
         with open("/proc/vmallocinfo") as file:
             areas = [int(line.split()[1]) // 1024 for line in file if " [setnsmon] " in line]
-        # The small ones are lists of pages; each has a guard page, and is whole pages.
+        # The small areas are lists of pages. Each area consists of whole pages and a guard page.
         rings = [area for area in areas if area > 1024]
         check.eq(len(rings), 2 * os.cpu_count(), "rings")
         check.within(kib, sum(rings), kib + 8 * len(rings), "KiB in /proc/vmallocinfo")
@@ -220,7 +220,7 @@ def nothing_left(check):
 
 @case("every call of several threads is counted, also when returns run out of places")
 def maxactive_one(check):
-    # maxactive=1: two calls under way at once on two CPUs, one cannot be followed.
+    # maxactive=1: of two calls in flight on two CPUs, one is untracked.
     with module(maxactive=1, ring_records=65536):
         act("open", "/proc/self/ns/uts", "hammer", 8, 2000, 0)
         now = counters()

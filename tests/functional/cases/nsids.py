@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The 64-bit ids of namespaces, which are never used again. ioctl(NS_GET_ID) on this
-process's own copy of the descriptor is the oracle: where it knows an id, the record has
-the same one, in all three formats; where the kernel has no such ioctl (before Linux 6.18),
-the record has none either, also not where an older ioctl (NS_GET_MNTNS_ID) tells one."""
+"""The 64-bit ids of namespaces, which are never reused. The oracle is ioctl(NS_GET_ID) on
+this process's own copy of the descriptor. If it returns an id, the record has the same one,
+in all three formats. If the kernel lacks the ioctl (before Linux 6.18), the record has no id,
+even if an older ioctl (NS_GET_MNTNS_ID) returns one."""
 
 import contextlib
 import fcntl
@@ -38,7 +38,7 @@ def id_at(path):
 
 
 def ids_at(path):
-    """Of a namespace and of the user namespace that owns it, as the kernel tells root."""
+    """Returns the ids of a namespace and of its owner, as the kernel reports them to root."""
     with contextlib.ExitStack() as close:
         fd = os.open(path, os.O_RDONLY)
         close.callback(os.close, fd)
@@ -55,7 +55,7 @@ def kernel_has_ids():
 
 
 def compare(check, expected):
-    """What all records say, in all formats; expected: (name, target's id, owner's id) of each."""
+    """Compares all records in all formats. expected: (name, target's id, owner's id) of each."""
     objects, lines, binary = read_json(), [parse_line(line) for line in device_lines()], held()
     if not check.eq([len(objects), len(lines), len(binary)], [len(expected)] * 3, "records"):
         return
@@ -63,7 +63,7 @@ def compare(check, expected):
         said = seen["target"] or {"id": None, "owner": None}
         check.eq([said["id"], (said["owner"] or {"id": None})["id"]], [target, owner],
                  f"{name}: ids in JSON")
-        # A target, or an owner, that is not there has no fields in the line but itself.
+        # A missing target or owner has no members in the line, only itself.
         check.eq([line.get("target.id", ""), line.get("target.owner.id", "")],
                  ["" if word is None else str(word) for word in (target, owner)],
                  f"{name}: ids in the line")
@@ -73,7 +73,7 @@ def compare(check, expected):
 
 
 def one_by_one(paths, program=ACTOR, first=()):
-    """Calls by an actor each: a list for compare()."""
+    """Makes each call by an actor of its own. Returns a list for compare()."""
     expected = []
     for path in paths:
         expected.append((path, *ids_at(path)))
@@ -92,7 +92,7 @@ for owners, where in (("the initial user namespace", elsewhere), ("one below", e
         if kernel_has_ids():
             ids = [target for _, target, _ in expected]
             check(None not in ids, f"ids: {ids}")
-            # With the initial owner, user is the caller's own: it counts as well.
+            # With the initial owner, user is the caller's own, which counts as well.
             check.eq(len(set(ids)), len(KINDS), "different ids")
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every outcome: what the kernel refuses, and why. The record of a refused call has its
-target, the owner and their relation just the same; nothing is joined, nothing has moved.
-The result is the caller's word; that a scene provokes what its name says is checked too.
+"""Every outcome: what the kernel refuses, and why. Even the record of a refused call has its
+target, the owner and their relation. Nothing is joined, and nothing has moved. The oracle of
+the result is the caller, and each scene is checked to provoke the error of its name.
 
-setns(2) makes no namespace, so no limit of user namespaces (ENOSPC, or EUSERS as it was
-called once) can be met by it. EUSERS is what joining a time namespace gives to a process
-with threads. ENOMEM needs a control group without a byte of kernel memory."""
+setns(2) creates no namespace, so it cannot reach a limit of user namespaces (ENOSPC, formerly
+EUSERS). EUSERS is the error of a process with threads that joins a time namespace. ENOMEM
+needs a control group without a byte of kernel memory left."""
 
 import contextlib
 import errno
@@ -37,7 +37,7 @@ def links(fds, pid, kinds=tuple(KINDS)):
     return [Target(kind, fds.path(f"/proc/{pid}/ns/{kind}")) for kind in kinds]
 
 
-# ---- EINVAL: what was asked for ----
+# ---- EINVAL because of the arguments ----
 
 @scene("EINVAL: each kind of namespace, each type that it is not")
 def wrong_kind():
@@ -65,7 +65,7 @@ def pidfd_types():
                 attempt((Try(target, nstype, EINVAL) for nstype in (0, 1, -1)), program=CALLS32))
 
 
-# ---- EINVAL: who asks ----
+# ---- EINVAL because of the caller ----
 
 @scene("EINVAL: the own user namespace again, by fd and by pidfd, on the host and below")
 def own_user_again():
@@ -92,7 +92,7 @@ def threads():
                  Try(time, 0, EUSERS), Try(time, KINDS["time"], EUSERS),
                  Try(pidfd, KINDS["time"], EUSERS),
                  Try(pidfd, KINDS["net"] | KINDS["time"], EUSERS)]
-        # All of a process's threads share root and directory, so mnt is out as well.
+        # All threads of a process share its root and directory, so it cannot join mnt either.
         tries += [Try(other, 0, EINVAL if other.name == "mnt" else 0) for other in others]
         return (attempt(tries, "idle-thread") + attempt(tries, "from-thread") +
                 attempt(tries, "idle-thread", program=CALLS32))
@@ -115,8 +115,8 @@ def shared_fs():
         return attempt([Try(user, 0, EINVAL), Try(mnt, 0, EINVAL),
                         Try(pidfd, KINDS["user"], EINVAL), Try(pidfd, KINDS["mnt"], EINVAL),
                         Try(pidfd, KINDS["user"] | KINDS["mnt"], EINVAL),
-                        # With another kind the kernel works on a copy. That is not shared; but
-                        # Linux 7.3 asks whether the caller's own are.
+                        # With another kind the kernel works on a copy, which is not shared. But
+                        # Linux 7.3 checks whether the caller's own are shared.
                         Try(pidfd, KINDS["mnt"] | KINDS["uts"], {0, EINVAL}), Try(net, 0, 0)],
                        "shared-fs")
 
@@ -160,10 +160,10 @@ def own_user_namespace():
         targets = links(fds, pid)
         return (attempt([Try(target, 0, 0 if target.name == "user" else EPERM)
                          for target in targets], "uid", 1234) +
-                # By pidfd all eight at once, since the user namespace comes first.
+                # A pidfd can join all eight at once, because the user namespace comes first.
                 attempt([Try(pidfd, ALL_KINDS, 0), Try(pidfd, KINDS["user"], 0),
                          Try(pidfd, KINDS["net"], EPERM)], "uid", 1234) +
-                # Another's
+                # A namespace of another user
                 attempt((Try(target, 0, EPERM) for target in targets), "uid", 1235))
 
 
@@ -189,7 +189,7 @@ def from_below():
 
 @scene("which refusal comes first")
 def order_of_refusals():
-    """The type is looked at before the rights, and the process before the namespaces."""
+    """The kernel checks the type before the rights, and the process before the namespaces."""
     with elsewhere() as pid, Fds() as fds:
         net, = links(fds, pid, ("net",))
         user, = links(fds, 1, ("user",))
@@ -227,8 +227,8 @@ GROUPS = "/run/setnsmon-test-memory"
 
 @contextlib.contextmanager
 def memory_group():
-    """A control group of the memory controller, version 1, whose OOM killer is off: there
-    the kernel is refused memory. In version 2 it would kill, or complain in its log."""
+    """A control group of the memory controller, version 1, whose OOM killer is off: allocations
+    of the kernel fail there. With version 2 it would kill, or complain in its log."""
     os.makedirs(GROUPS, exist_ok=True)
     if os.system(f"mount -t cgroup -o memory setnsmon-test {GROUPS} 2>/dev/null"):
         os.rmdir(GROUPS)
@@ -265,7 +265,7 @@ def wait_until_empty(group):
 
 
 def take_all(group):
-    """No more than what it has now. What the CPUs hold in reserve comes back first."""
+    """Limits the group to its present usage, after the reserves of the CPUs have been returned."""
     with contextlib.suppress(OSError):
         put(group + "/memory.limit_in_bytes", 0)
     for _ in range(20):
@@ -281,7 +281,7 @@ def take_all(group):
 def out_of_memory():
     children = 150
     with everywhere() as pid, memory_group() as group, Fds() as fds:
-        # On 5.10 the new credentials are the only part of a join that is charged to the group.
+        # On 5.10 only the new credentials of a join are charged to the group.
         user, = links(fds, pid, ("user",))
         _, target, _, _ = user.as_seen_by(HOST)
         actor = Actor("starve", group, children, user.fd, program=CALLS, pass_fds=[user.fd])

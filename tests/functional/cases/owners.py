@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Who owns the target, and where the owner stands, seen from the caller.
 
-A tree of user namespaces, up to five deep, with siblings and cousins, made by several
-users. In each of them lives a process of its own in all eight kinds. Callers in each of
-them try the namespaces of all the others, and their pidfds; inode number, level, owner's
-uid and relation must be what NS_GET_USERNS, NS_GET_PARENT and NS_GET_OWNER_UID say to
-root on the host, who sees them all. What these say is held against how the tree was
-made, and so is what the kernel allows: a name begins with the name of its parent."""
+Several users make a tree of user namespaces, up to five deep, with siblings and cousins.
+Each has a process in namespaces of its own of all eight kinds. Callers in each of them try
+the namespaces and pidfds of all the others. Inode number, level, owner's uid and relation
+must be those that NS_GET_USERNS, NS_GET_PARENT and NS_GET_OWNER_UID return to root on the
+host, who can see all of them. The ioctls, and what the kernel allows, are also checked
+against how the tree was made: a name begins with the name of its parent."""
 
 import atexit
 import errno
@@ -20,8 +20,8 @@ from namespaces import ALL_KINDS, KINDS, UserNs
 from scenes import scene
 from tap import case
 
-# Name: uid of its maker in the parent and on the host; where its ids begin in the parent,
-# and how many they are. No two have an id in common, and no two numbers are the same by chance.
+# Name: uid of its maker in the parent and on the host; first id in the parent, and number of
+# ids. No two share an id, and no two numbers are the same by chance.
 TREE = {
     "a": (0, 0, 100000, 65536),
     "aa": (0, 100000, 5000, 4000),
@@ -39,15 +39,15 @@ actors = []
 
 
 def inside(parent, *command):
-    """A command as root in the user namespace of a node; the host's if that is None."""
+    """Returns a command that runs as root in the user namespace of a node, or of the host if node is None."""
     if parent is None:
         return [str(word) for word in command]
     return ["nsenter", f"--user=/proc/{parent.pid}/ns/user", *[str(word) for word in command]]
 
 
 class Node:
-    """A user namespace, and a process in it that has all eight kinds from there; with
-    before, the words of an actor, the process does these first."""
+    """Makes a user namespace, and a process that has all eight kinds from it. The process
+    first carries out before, the words of an actor."""
 
     def __init__(self, name, parent, maker, first, count, before=(), kinds=ALL_KINDS):
         self.name = name
@@ -87,11 +87,11 @@ def grow():
     return nodes
 
 
-# Before the module is loaded: nsenter(1) makes calls as well.
+# Before the module is loaded, because nsenter(1) makes calls as well.
 tree = grow()
 host = {kind: fds.path(f"/proc/1/ns/{kind}") for kind in KINDS}
 host_pidfd = fds.pidfd(1)
-# A process in a user namespace below a, whose other namespaces belong to a itself
+# A process in a user namespace below a, whose other namespaces a owns
 mixed = Node("a-", tree["a"], 0, 20000, 1000, before=["unshare", ALL_KINDS & ~KINDS["user"]],
              kinds=KINDS["user"])
 
@@ -108,7 +108,7 @@ def oracle(check):
 
 
 def allowed(caller, owner):
-    """Has root of one (None: the host) all rights in the other?"""
+    """Returns whether root of one (None: the host) has all rights in the other."""
     return caller is None or owner is not None and owner.startswith(caller)
 
 
@@ -119,14 +119,14 @@ def result(caller, owner, kind):
 
 
 def tries_of(caller):
-    """All targets for a caller of that name."""
+    """Yields a Try of every target, for a caller of that name."""
     for kind, fd in host.items():
         yield Try(Target(f"{kind} of the host", fd), 0, result(caller, None, kind))
     yield Try(Target("pidfd of the host", host_pidfd), KINDS["uts"], result(caller, None, "uts"))
     for name, node in tree.items():
         for kind, fd in node.links.items():
             yield Try(Target(f"{kind} of {name}", fd), 0, result(caller, name, kind))
-        # A process that was begun above may be closed to root of its own user namespace.
+        # The process was started further up, so root of its user namespace may not have access to it.
         yield Try(Target(f"pidfd of {name}", node.pidfd), KINDS["net"],
                   {result(caller, name, "net"), -errno.EPERM})
 
@@ -150,7 +150,7 @@ for each in (1000, 105033, 65534):
     made = [name for name, (_, uid, _, _) in TREE.items() if uid == each and len(name) == 1]
     @scene(f"an ordinary user, {each}, of the host: may join {made or 'none'}")
     def ordinary(uid=each, made=tuple(made)):
-        # An empty tuple begins no name.
+        # No name begins with an empty tuple.
         tries = [Try(Target(f"user of {name}", node.links["user"]), 0,
                      0 if name.startswith(made) else -errno.EPERM)
                  for name, node in tree.items()]
@@ -165,7 +165,7 @@ for each in (None, "a", "aa", "b"):
         mine = [Try(Target(f"{kind} of the mixed", fd), 0,
                     result(name, "a-" if kind == "user" else "a", kind))
                 for kind, fd in mixed.links.items()]
-        # Of a pidfd the owner is the user namespace of the process.
+        # The owner for a pidfd is the user namespace of the process.
         mine.append(Try(Target("pidfd of the mixed", mixed.pidfd), KINDS["net"],
                         {result(name, "a", "net"), -errno.EPERM}))
         return calls_from(name, mine)

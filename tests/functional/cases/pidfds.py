@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""A pidfd: whom it names, where that process is, what was asked for and what was
-joined. The process's links and the caller's are read from /proc while both wait.
-And the hard part: a process whose lock is taken by others all the time. Its links
-are right or null, never wrong."""
+"""pidfds: the process behind it, its namespaces, the kinds requested and the kinds
+joined. The links of the process and of the caller are read from /proc while both wait.
+The hard part is a process whose lock is taken by others all the time. Its links are
+right or null, never wrong."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from namespaces import ALL_KINDS, KINDS, UserNs, kind_names, links_of
 from records import read_json
 from tap import Skip, case, run_cases
 
-# What a kind moves, and by which link of the process it is meant
+# The link that a kind moves, and the link of the process that the caller then shares
 MOVES = {kind: [(kind, kind)] for kind in KINDS}
 MOVES["pid"] = [("pid_for_children", "pid")]
 MOVES["time"] = [("time", "time"), ("time_for_children", "time")]
@@ -27,11 +27,11 @@ NOBODY = ("setgid", *[65534] * 4, "setuid", *[65534] * 4)
 
 
 class Call:
-    """What is known of one call without the record."""
+    """One call, as known without its record."""
 
 
 def watch(target, kinds, *words):
-    """One call by a pidfd of the target, by an actor that stops before and after it."""
+    """Makes one call with a pidfd of the target, by an actor that stops before and after it."""
     call = Call()
     actor = Actor("talk", "pidfd", target, *words, "call", kinds)
     try:
@@ -74,7 +74,7 @@ def compare(check, calls):
 
 
 def moved(call):
-    """Where the caller must be after a success, by the rule and not by /proc."""
+    """Returns the links that the caller must have after a success, by the rules and not from /proc."""
     after = dict(call.before)
     for kind in kind_names(call.kinds):
         for link, source in MOVES[kind]:
@@ -130,8 +130,8 @@ def invalid(check):
 @case("a process whose children will be elsewhere: pid and time are told from those for children")
 def for_children(check):
     both = KINDS["pid"] | KINDS["time"]
-    # A child that is forked before would take the new time namespace along: "spawn"
-    # first gives the new pid namespace its first process, without which it is no link.
+    # A child forked earlier would take the new time namespace along. "spawn" first gives the
+    # new pid namespace its first process, without which the link does not exist.
     with module(), holder("unshare", both, "spawn") as child:
         target = parent_of(child)
         calls = [watch(target, kinds) for kinds in (KINDS["pid"], KINDS["time"], both)]

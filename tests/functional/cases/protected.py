@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which calls are still held after a thousand others on their CPU, that is, which are crossings:
-what the header promises, tried with the smallest rings. That it holds while a flood goes on is
-shown by flood.py."""
+"""Which calls are still held after a thousand others on their CPU, that is, which are
+protected: the promise of the header, tested with the smallest rings. flood.py shows that it
+holds during a flood."""
 
 from actors import act, holder
 from guest import module
@@ -17,7 +17,7 @@ SOMEBODY = [1000] * 4
 
 
 def is_held_after_a_flood(*words):
-    """Is the one call of an actor, on CPU 0, still there?"""
+    """Returns whether the one call of an actor, on CPU 0, is still held."""
     act("pin", 0, "comm", NAME, *words)
     found = [record for record in held() if record.comm.startswith(NAME.encode())]
     if len(found) != 1:
@@ -86,7 +86,7 @@ def history(check):
     check.eq(following, 500, "the first")
     for record in records:
         check.eq(record.seq, following, f"number, type {record.type}")
-        # What stands first in the union: of a loss, its count
+        # The first member of the union: the count of a loss
         following += record.target_id if record.type == 2 else 1
     check.eq(following, 1603, "the end")
     check.eq([(record.seq, record.target_id) for record in records if record.type == 2],

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Races (by races.c): one thread calls setns(2), and another puts something else
-in the place of the file descriptor, or moves the process behind it. What each
-call committed follows from what its caller reads back from /proc/thread-self/ns
-before and after it; that, and nothing else, `after`, `joined` and `raced` of its
-record must say. Every call must have its record.
+"""Races (races.c): one thread calls setns(2), and another replaces the file behind the
+descriptor, or moves the process behind it. The caller reads its links from
+/proc/thread-self/ns before and after, which shows what each call committed. `after`,
+`joined` and `raced` of its record must agree with that. Every call must have its record.
 
 SETNSMON_RACES=N makes about N calls in all."""
 
@@ -17,7 +16,7 @@ from tap import Skip, add_case, run_cases
 CALLS = int(os.environ.get("SETNSMON_RACES", 120000))
 LIMIT = max(15, CALLS // 10000)     # seconds for each
 
-# scene, what it is, which of these must have happened
+# scene, description, counters that must not be 0
 SCENES = [
     ("still", "nobody swings it: nothing is called raced", ""),
     ("kinds", "between net and uts", "raced"),
@@ -41,7 +40,7 @@ total = 0
 
 
 def put(path, text):
-    """Adds to it: to truncate one of these files would remove what others have set."""
+    """Appends to the file, because truncating it would remove the settings of others."""
     fd = os.open(path, os.O_WRONLY)
     try:
         os.write(fd, text.encode())
@@ -51,9 +50,9 @@ def put(path, text):
 
 @contextlib.contextmanager
 def wide_window():
-    """The time between our probe and the system call's own look at the file descriptor
-    is short, and on a busy host two CPUs of a guest seldom run at once. Somebody else's
-    probe makes it long: one that was there first runs last, and a stack trace is slow."""
+    """Widens the window between our probe and the system call's own look at the descriptor.
+    It is short, and on a busy host two CPUs of a guest seldom run at the same time. Another
+    probe that was registered first runs last, and its stack trace is slow."""
     try:
         put(TRACING + "/kprobe_events", "p:setnsmon_test/entry __x64_sys_setns\n")
         put(EVENT + "/trigger", "stacktrace\n")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""setnsmon selftest says ok if calls are recorded, and only then. The oracle is what
+"""setnsmon selftest succeeds if calls are recorded, and only then. The oracle is what
 the test does to the probes."""
 
 from actors import act

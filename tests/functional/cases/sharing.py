@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who is told of a record and when, files that many share, and signals meanwhile: by
-sharing.c, for 64 and 32 bit."""
+"""Notification of waiting readers, shared open files, and signals meanwhile (sharing.c,
+64 and 32 bit)."""
 
 from guest import unload
 from programs import add_program

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs as people use them, under strace. What strace saw of setns(2), as
-(tid, fd, nstype, result), and what setnsmon recorded must be the same multiset:
-nothing missing, nothing more."""
+"""Everyday programs under strace. The calls of setns(2) that strace saw, as (tid, fd,
+nstype, result), and those that setnsmon recorded must be the same multiset: none is
+missing, and none is added."""
 
 import collections
 import errno
@@ -25,7 +25,7 @@ CLONE = {"CLONE_NEWCGROUP": KINDS["cgroup"], "CLONE_NEWIPC": KINDS["ipc"],
 
 
 def number(text):
-    """CLONE_NEWNET|0x1, 0x5 /* CLONE_NEW??? */, 0: as a number."""
+    """Parses CLONE_NEWNET|0x1, 0x5 /* CLONE_NEW??? */, or 0."""
     text = re.sub(r"/\*.*?\*/", "", text).strip()
     value = 0
     for word in text.split("|"):
@@ -34,7 +34,7 @@ def number(text):
 
 
 def strace_calls(text):
-    """(tid, fd, nstype, result) of each line; a call that strace cut in two is put together."""
+    """Returns (tid, fd, nstype, result) of each line. Joins the two halves of an interrupted call."""
     calls = []
     begun = {}
     for line in text.splitlines():
@@ -63,7 +63,7 @@ def strace_calls(text):
 
 
 def compare(check, *command, least=1, env=None):
-    """Runs it under strace, with a fresh module; returns the calls."""
+    """Runs a command under strace, with the module freshly loaded. Returns the calls."""
     with tempfile.NamedTemporaryFile("r") as log, module(ring_records=4096):
         done = run("strace", "-f", "-qq", "-e", "trace=setns", "-o", log.name, *command, env=env)
         calls = strace_calls(log.read())
@@ -84,7 +84,7 @@ def compare(check, *command, least=1, env=None):
 
 
 def asked(calls):
-    """The kinds that were asked for, by one call or by many."""
+    """Returns the kinds that were requested, by one call or by several."""
     return kind_names(functools.reduce(operator.or_, (call[2] for call in calls), 0))
 
 

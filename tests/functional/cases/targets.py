@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every target: what the file descriptor may be, and how the caller may have got it.
+"""Every target: all kinds of file descriptors, and all ways for the caller to get one.
 The oracles are stat(2) and the NS_GET_* ioctls on this process's own copy of it."""
 
 import contextlib
@@ -27,7 +27,7 @@ PIDFD_OPEN = 434
 SIOCGSKNS = 0x894c
 SO_PEERPIDFD = 77
 AT_FDCWD, AT_EMPTY_PATH, OPEN_TREE_NAMESPACE = -100, 0x1000, 2
-# Numbers that other system calls take for oneself, one's process, and the roots of two file systems
+# Numbers that other system calls use for the caller, its process, and the roots of two file systems
 PIDFD_SELF, PIDFD_SELF_PROCESS, FD_PIDFS_ROOT, FD_NSFS_ROOT = range(-10000, -10004, -1)
 
 NOT_USER = ALL_KINDS & ~KINDS["user"]
@@ -38,7 +38,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def raw(number, *arguments):
-    """A system call that makes a file descriptor."""
+    """Makes a file descriptor by a system call."""
     fd = libc.syscall(number, *arguments)
     if fd < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -46,12 +46,12 @@ def raw(number, *arguments):
 
 
 def elsewhere():
-    """A process of its own in seven kinds, owned by the initial user namespace."""
+    """A process in seven kinds of its own, owned by the initial user namespace."""
     return holder("unshare", NOT_USER, "fork")
 
 
 def everywhere():
-    """In all eight, and so owned by a user namespace of their own."""
+    """A process in all eight kinds, which its own user namespace owns."""
     return holder("unshare", ALL_KINDS, "map", "fork")
 
 
@@ -78,7 +78,7 @@ def own_user(where, link):
 
 @contextlib.contextmanager
 def bind_mounts():
-    """A directory in which namespaces may be bound, those of mounts included."""
+    """Makes a directory in which namespaces can be bound, mount namespaces included."""
     os.makedirs(PLACE, exist_ok=True)
     must("mount", "-t", "tmpfs", "setnsmon-test", PLACE)
     must("mount", "--make-private", PLACE)
@@ -95,7 +95,7 @@ UNSHARE = {"cgroup": ["--cgroup"], "ipc": ["--ipc"], "mnt": ["--mount"], "net": 
 
 
 def unshare_to(kind, path):
-    """unshare(1) leaves a bind mount, and nobody in the namespace."""
+    """unshare(1) leaves a bind mount, and no process in the namespace."""
     with open(path, "w"):
         pass
     option, *others = UNSHARE[kind]
@@ -127,7 +127,7 @@ def bound_by_mount():
 
 
 def program(path, kind, *command, status=0, also=()):
-    """A program of somebody else that joins the namespace at path, in its own process."""
+    """Runs another program that joins the namespace at path in its own process."""
     fd = os.open(path, os.O_RDONLY)
     try:
         fd_kind, target, _, flags = target_of(os.getpid(), fd, HOST)
@@ -146,10 +146,10 @@ def by_programs():
     with bind_mounts() as place:
         seen = [program(unshare_to(kind, f"{place}/{kind}"), kind, "nsenter",
                         f"{UNSHARE[kind][0]}={place}/{kind}", "true",
-                        # Its init is dead: it can be joined, but nobody can be born there.
+                        # Its init is dead: it can be joined, but no process can be created there.
                         status=1 if kind == "pid" else 0)
                 for kind in ("cgroup", "ipc", "mnt", "net", "pid", "uts", "time")]
-    # It comes back from the new one by a call of its own.
+    # It returns from the new one by another call.
     seen.append(program("/proc/self/ns/net", "net", "ip", "netns", "add", "setnsmon-test",
                         also=["to-init"]))
     try:
@@ -175,7 +175,7 @@ def kept_by_fd():
 
 
 def gone(pid):
-    """The holder's process ended with it; that takes a moment."""
+    """Waits until the process of the holder has ended."""
     while os.path.exists(f"/proc/{pid}"):
         pass
 
@@ -243,7 +243,7 @@ def by_file_handle():
         targets = []
         for kind in KINDS:
             fd = fds.path(f"/proc/{pid}/ns/{kind}")
-            # struct file_handle: how many bytes there are, a type, and room for them
+            # struct file_handle: number of bytes, a type, and room for the bytes
             handle = (ctypes.c_uint32 * 34)(128)
             try:
                 raw(303, fd, b"", handle, (ctypes.c_int * 1)(), AT_EMPTY_PATH)
@@ -266,7 +266,7 @@ def by_open_tree():
             if problem.errno == errno.EINVAL:
                 raise Skip("open_tree(2) of this kernel makes no namespaces")
             raise
-        # In there is no program to run, but the caller has been started already.
+        # That namespace has no program to run, but the caller has been started already.
         return attempt([Try(Target("mnt", fd), nstype) for nstype in (0, KINDS["mnt"])])
 
 
@@ -317,7 +317,7 @@ def pidfd_of_zombie():
 
 @contextlib.contextmanager
 def a_zombie(*words):
-    """The pid of a process that has ended, and waits for us; words: of an actor."""
+    """Returns the pid of a zombie that waits for us. words: of an actor."""
     child = Actor(*words, "hold")
     child.expect("hold")
     pid = child.process.pid
@@ -330,7 +330,7 @@ def a_zombie(*words):
 @scene("pidfd of a zombie in another user namespace")
 def pidfd_of_foreign_zombie():
     with Fds() as fds, a_zombie("unshare", KINDS["user"], "map") as pid:
-        # /proc still has this one link of a zombie
+        # /proc still shows this one link of a zombie
         facts = process_facts(pid, owner=UserNs.of_path(f"/proc/{pid}/ns/user"))
         target = Target("zombie", fds.pidfd(pid), facts)
         return attempt([Try(target, KINDS["user"], -errno.ESRCH),
@@ -399,7 +399,7 @@ def pidfd_and_pid_namespaces():
         host = Target("host", fds.pidfd(1))
         ns = fds.path(f"/proc/{below}/ns/pid")
         return (attempt([Try(target, KINDS["pid"], 0), Try(host, KINDS["uts"], 0)]) +
-                # A pid namespace may not be left upwards.
+                # A process cannot move up to a pid namespace further out.
                 attempt([Try(target, KINDS["pid"], 0), Try(host, KINDS["pid"], -errno.EINVAL),
                          Try(host, KINDS["uts"], 0)], "enter", ns, fds=[ns]) +
                 attempt([Try(target, KINDS["pid"], -errno.EINVAL), Try(target, KINDS["uts"], 0)],
@@ -425,7 +425,7 @@ def over_a_socket():
     return seen
 
 
-# ---- what is no namespace ----
+# ---- descriptors that are not namespaces ----
 
 def named_pidfd():
     with tempfile.TemporaryDirectory(dir="/run") as directory:

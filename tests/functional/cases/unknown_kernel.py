@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""A kernel that the module does not know: loading fails and says what is wrong, or,
-where that can be told only later, nothing is guessed. Such kernels are hard to come by,
-so it is the module that is told wrong things: in a copy of setnsmon.ko, what it looks
-for in the kernel is replaced by something of the same length that is not there. The
-oracle is what was replaced."""
+"""An unknown kernel: loading fails and says why. What can only be found out later is never
+guessed. Such kernels are hard to find, so the test changes the module instead. In a copy of
+setnsmon.ko, a name that it looks up in the kernel is replaced by one of the same length that
+does not exist. The oracle is the replacement."""
 
 import contextlib
 import os
@@ -25,7 +24,7 @@ def number(value):
 
 
 def refused(check, old, new, *words):
-    """Loading it fails; the kernel log says these words."""
+    """Checks that loading fails, and that the kernel log has these words."""
     before = len(kernel_log())
     with tempfile.TemporaryDirectory() as directory:
         done = run("insmod", altered(directory, (old, new)))
@@ -38,7 +37,7 @@ def refused(check, old, new, *words):
 
 @contextlib.contextmanager
 def stranger():
-    """A process in a network namespace of its own, whose number has as many digits as "self"."""
+    """A process in a network namespace of its own, whose pid has as many digits as "self" has letters."""
     while True:
         process = subprocess.Popen(["unshare", "--net", "sleep", "60"])
         try:

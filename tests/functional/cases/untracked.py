@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""No blind spot: more calls at once than can be followed, and probes that are
-switched off. The oracle is the log of those who call (threads.c): every call of
-every thread, in its order."""
+"""No blind spot: more calls in flight than can be tracked, and probes that are switched
+off. The oracle is the log of the callers (threads.c): every call of every thread, in its
+order."""
 
 import bisect
 import errno
@@ -26,7 +26,7 @@ OWN = struct.pack("10I", *[links_of(os.getpid())[name] for name in LINKS])
 
 
 def compare_one(call, record):
-    """What is wrong with this record of that call."""
+    """Returns the differences between a record and its call."""
     if (record.fd, record.nstype) != (call.fd, call.nstype):
         yield f"fd {record.fd}, nstype {record.nstype:#x}"
     if record.comm.rstrip(b"\0") != b"threads" or record.uid:
@@ -48,8 +48,8 @@ def compare_one(call, record):
 
 
 def compare(check, threads, records, all_seen=True):
-    """Each thread's records are its calls, in its order; returns those not followed.
-    Not all seen: which ones were, the callers' clocks tell."""
+    """Checks that each thread's records are its calls, in its order. Returns the untracked ones.
+    If not all calls were seen, the callers' clocks show which ones were."""
     mine = {tid: [] for tid in threads}
     for record in records:
         if check(record.type == 1 and record.tid in mine, f"a record of nobody's: {record}"):
@@ -68,7 +68,7 @@ def compare(check, threads, records, all_seen=True):
 
 
 def add_threads(what, calls, roles, maxactive):
-    """Runs at once, so that its name can tell what came of it."""
+    """Runs at once, so that its name can include the result."""
     with module(ring_records=16384, maxactive=maxactive):
         threads = run_threads(calls, roles)
         records = held()
@@ -124,7 +124,7 @@ def shown(check):
 
 
 def refused(check, why):
-    """insmod fails, and the kernel log has the reason."""
+    """Checks that insmod fails, and that the kernel log has the reason."""
     before = len(kernel_log())
     done = run("insmod", MODULE)
     check(done.returncode != 0, "loaded all the same")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Processes that call setns(2) for a test: actor.c, which does what it is told word by
-word, and threads.c, which makes many calls at once."""
+"""Processes that call setns(2) for a test: actor.c, which carries out words, and
+threads.c, which makes many calls at once."""
 
 import collections
 import contextlib
@@ -47,13 +47,13 @@ class Actor:
 
 
 def act(*words, program=ACTOR, timeout=60, **options):
-    """An actor that need not be watched."""
+    """Runs an actor that need not be watched."""
     return must(program, *words, timeout=timeout, **options)
 
 
 @contextlib.contextmanager
 def holder(*words, **options):
-    """An actor that stays where its words led it: yields its pid, as /proc has it."""
+    """Runs an actor that stays where its words led it. Yields its pid, as /proc shows it."""
     actor = Actor(*words, "hold", **options)
     try:
         actor.expect("hold")
@@ -63,7 +63,7 @@ def holder(*words, **options):
 
 
 def innermost(pid):
-    """The last of a line of only children."""
+    """Returns the last descendant of a process, each of which has one child."""
     while True:
         with open(f"/proc/{pid}/task/{pid}/children") as children:
             words = children.read().split()
@@ -76,12 +76,12 @@ Call = collections.namedtuple("Call", "tid ret fd nstype boot0 boot1 real0 real1
 
 
 def start_threads(log, calls, roles):
-    """Many threads at once; see threads.c."""
+    """Runs many threads at once; see threads.c."""
     return subprocess.Popen([PROGS + "/threads", log, str(calls), roles], stdin=subprocess.DEVNULL)
 
 
 def read_thread_log(log):
-    """What each thread knows of its calls: {tid: [Call, ...]}"""
+    """Returns the log of each thread's calls: {tid: [Call, ...]}"""
     threads = {}
     with open(log, "rb") as file:
         for words in struct.iter_unpack("=Ii iI QQQQ", file.read()):

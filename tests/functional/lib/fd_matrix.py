@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Many calls at once, for calls.py, targets.py, outcomes.py and owners.py.
 
-fd_matrix.c makes the calls and writes down what each caller saw of itself; what the
-file descriptor is, is asked here, of /proc and of the NS_GET_* ioctls, before the
-calls. Both together make the object that the record must be. All scenes of a test
-run with one load of the module; then all records are read and compared."""
+fd_matrix.c makes the calls and logs what each caller sees of itself. Before the calls, this
+module queries the file descriptors, with /proc and the NS_GET_* ioctls. Both together make
+the expected record. All scenes of a test run with one load of the module; then all records
+are read and compared."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ ABI = {"libc": "x86_64", "syscall": "x86_64", "dirty": "x86_64", "dirtier": "x86
 
 
 class Target:
-    """A file descriptor of this process, and what a record must say of it to caller:
+    """A file descriptor of this process, and the fields of a record about it, for that caller:
     .facts is (fd_kind, target, target_pid, flags)."""
 
     def __init__(self, name, fd, facts=None):
@@ -40,7 +40,7 @@ class Target:
 
 
 class Fds:
-    """File descriptors that are closed at the end."""
+    """Keeps file descriptors and closes them at the end."""
 
     def __init__(self):
         self.open = []
@@ -64,8 +64,8 @@ class Fds:
 
 
 class Try:
-    """One call that is to be made: the way, a Target, the type, and what is said to come
-    of it: a set of results, or None when only the caller's word counts."""
+    """A call to be made: the way, a Target, the type, and the expected outcome. That is a set
+    of results, or None if only the caller's result counts."""
 
     def __init__(self, target, nstype=0, rets=None, way="libc", fd=None):
         self.target = target
@@ -76,8 +76,8 @@ class Try:
 
 
 class Seen:
-    """A call that was made: .expected, a part of the record, and .wrong, what is not as the
-    test meant it to be."""
+    """A call that was made: .expected, a part of the record, and .wrong, deviations from the
+    intention of the test."""
 
     def __init__(self, expected, wrong=()):
         self.expected = expected
@@ -85,7 +85,7 @@ class Seen:
 
 
 def in_32_bits(number):
-    """As the kernel understands an int."""
+    """Converts a number as the kernel converts an int argument."""
     number &= 0xffffffff
     return number - (1 << 32) if number >> 31 else number
 
@@ -94,7 +94,7 @@ LINE = ["index", "tgid", "tid", "ppid", "ns_pid", "ns_tid", "fd", "ret", "caps",
 
 
 def parse(line):
-    """A line of fd_matrix.c as a dict."""
+    """Parses a line of fd_matrix.c into a dict."""
     word, *numbers = line.split()
     if word != "call" or len(numbers) != len(LINE) + 20:
         raise ValueError(f"not a call: {line!r}")
@@ -106,7 +106,7 @@ def parse(line):
 
 
 def expectation(said, nstype, facts, caller, abi, comm):
-    """The record of a call, from what the caller said and what fd is."""
+    """Returns the expected record of a call, from the caller's log and the facts about fd."""
     fd_kind, target, target_pid, flags = facts
     flags = set(flags)
     ret = said["ret"]
@@ -136,7 +136,7 @@ def expectation(said, nstype, facts, caller, abi, comm):
 
 
 def what_is_wrong(each, said, expected, caller):
-    """The promises of setns(2) itself, and whether the scene is what it claims to be."""
+    """Checks the rules of setns(2) itself, and that the scene is what it claims to be."""
     ret = said["ret"]
     name = f"{each.target.name}, type {each.nstype:#x}"
     if each.rets is not None and ret not in each.rets:
@@ -150,8 +150,8 @@ def what_is_wrong(each, said, expected, caller):
 
 
 def attempt(tries, *preparations, caller=HOST, program=CALLS, fds=()):
-    """Has all of them made, each by a child; what was seen. preparations: words for fd_matrix.c;
-    fds: what these need; caller: the user namespace in which they end."""
+    """Makes all calls, each in a child. Returns observations. preparations: words for fd_matrix.c;
+    fds: the descriptors that these need; caller: the user namespace in which they end."""
     tries = list(tries)
     told = [each.target.as_seen_by(caller) for each in tries]
     words = [program, *preparations, "--"]
@@ -180,7 +180,7 @@ def understand(text, tries, told, caller, program):
 
 
 def prelude(said):
-    """A call by which a caller came to where it was to be."""
+    """Returns the expected fields of a call that a preparation made."""
     return {"pid": said["tgid"], "tid": said["tid"], "fd": said["fd"], "ret": said["ret"],
             "before": said["before"], "after": said["after"]}
 
@@ -193,10 +193,10 @@ def is_open(fd):
     return True
 
 
-# ---- processes of which /proc cannot tell all ----
+# ---- processes about which /proc does not know everything ----
 
 def process_facts(pid, caller=HOST, owner=None):
-    """Of a pidfd of a process that has no namespaces any more; owner: None, or a UserNs."""
+    """Returns the facts about a pidfd whose process has no namespaces any more. owner: None, or a UserNs."""
     target = {"type": None, "inum": None, "id": None, "owner": None, "relation": None,
               "links": None}
     flags = set()
@@ -205,7 +205,7 @@ def process_facts(pid, caller=HOST, owner=None):
     return "pidfd", target, pid, flags
 
 
-# ---- scenes: each makes calls, and returns what was seen ----
+# ---- scenes: each makes calls, and returns observations ----
 
 def compare_one(check, record, seen, where):
     if isinstance(seen, tuple):         # of fields.scenario()
@@ -214,7 +214,7 @@ def compare_one(check, record, seen, where):
     wanted = dict(seen.expected)
     got = {key: record.get(key, "missing") for key in wanted}
     for links in ("before", "after"):
-        # A caller cannot read the link of a pid namespace in which nobody lives yet.
+        # A caller cannot read the link of a pid namespace that has no process yet.
         for link in [k for k, inum in wanted.get(links, {}).items() if not inum]:
             wanted[links] = dict(wanted[links], **{link: got[links][link]})
     for difference in differences(got, wanted):
@@ -228,7 +228,7 @@ def tid_of(seen):
 
 
 def run_scenes(ring_records=4096):
-    """Runs them all, then has them compared as cases of TAP; exits."""
+    """Runs all scenes, compares them as cases of TAP, and exits."""
     played = play(ring_records)
     by_tid = played.by_tid()
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The guest that a test runs in: where things are, commands, the module under test, the
-kernel's probes, processors and memory."""
+"""The guest that a test runs in: paths, commands, the module under test, the kernel's
+probes, CPUs and memory."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ SYSFS = "/sys/class/misc/setnsmon"
 # ---- the module ----
 
 def run(*command, timeout=PATIENCE, **options):
-    """A finished command: .returncode .stdout .stderr (text)."""
+    """Runs a command. Returns it with .returncode, .stdout and .stderr (text)."""
     options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([str(c) for c in command], capture_output=True, text=True,
                           errors="surrogateescape", timeout=timeout, **options)
@@ -51,7 +51,7 @@ def unload():
 
 
 def altered(directory, *pairs):
-    """A copy of the module that looks for the second of each pair where it should look for the first."""
+    """Makes a copy of the module that looks for the second of each pair instead of the first."""
     with open(MODULE, "rb") as file:
         image = file.read()
     for old, new in pairs:
@@ -109,16 +109,16 @@ def cpus():
 
 
 def in_parallel():
-    """Do the processors run at the same time? Those of an emulated guest take turns,
-    unless the harness says that they do not; see `vm run -p`."""
+    """Returns whether the CPUs run at the same time. Those of an emulated guest take turns,
+    except under `vm run -p`."""
     with open("/proc/cpuinfo") as cpuinfo:
         emulated = "QEMU TCG" in cpuinfo.read()
     return not emulated or os.environ.get("SETNSMON_VM_PARALLEL") == "1"
 
 
 def emulated_in_parallel():
-    """A QEMU that may run code wrongly while it is being patched: any kprobe that is
-    armed or disarmed while it is hit panics the guest, with or without setnsmon."""
+    """Returns whether this QEMU may run code wrongly while it is being patched. Then any kprobe
+    that is armed or disarmed while it is hit panics the guest, with or without setnsmon."""
     return os.environ.get("SETNSMON_VM_PARALLEL") == "1"
 
 
@@ -134,8 +134,8 @@ def meminfo(*names):
 
 
 def kept_by_cpus():
-    """Free pages, in KiB, that each CPU keeps for itself: MemAvailable leaves them out, and
-    with the last ring that was freed they may be tens of MiB, or none."""
+    """Returns the free pages, in KiB, that each CPU keeps for itself. MemAvailable does not
+    include them. After the last ring was freed they may be tens of MiB, or none."""
     with open("/proc/zoneinfo") as file:
         lines = [line.split() for line in file]
     return sum(int(words[1]) for words in lines if words[:1] == ["count:"]) * PAGE_KIB

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a module that is loaded, or was, is to be known by."""
+"""Traces in the kernel of a module that is or was loaded."""
 
 import os
 
@@ -12,7 +12,7 @@ def kprobes():
 
 
 def leftovers(symbols=True):
-    """Everything that would be left behind; to look for its symbols takes a while."""
+    """Returns everything that would be left behind. The search for symbols takes a while."""
     left = [path for path in (DEVICE, SYSFS, "/sys/module/setnsmon") if os.path.lexists(path)]
     left += [" ".join(words) for words in kprobes()]
     with open("/proc/misc") as misc:
@@ -24,7 +24,7 @@ def leftovers(symbols=True):
 
 
 def new_log(function):
-    """What the kernel logged while function ran, and what that returned."""
+    """Returns what the kernel logged while function ran, and the result of function."""
     before = len(kernel_log())
     result = function()
     return [line for line in kernel_log()[before:] if "setnsmon" in line], result

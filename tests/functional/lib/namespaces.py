@@ -23,7 +23,7 @@ NS_GET_ID = 0x8008b70d
 
 
 def links_of(pid, tid=None):
-    """The ten links, by readlink."""
+    """Returns the ten links, read with readlink."""
     links = {}
     for name in LINKS:
         text = os.readlink(f"/proc/{pid}/task/{tid or pid}/ns/{name}")
@@ -32,7 +32,7 @@ def links_of(pid, tid=None):
 
 
 def id_of(fd):
-    """The 64-bit id of a namespace; None where the kernel has none (before Linux 6.18)."""
+    """Returns the 64-bit id of a namespace, None if the kernel has none (before Linux 6.18)."""
     words = bytearray(8)
     try:
         fcntl.ioctl(fd, NS_GET_ID, words)
@@ -44,7 +44,7 @@ def id_of(fd):
 
 
 class UserNs:
-    """A user namespace as nsfs tells of it: .inum .id .uid .chain (itself first, then upwards)"""
+    """A user namespace as nsfs reports it: .inum .id .uid .chain (itself first, then upwards)"""
 
     def __init__(self, fd):
         self.inum = os.fstat(fd).st_ino

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a record must hold, from what the kernel shows of the caller elsewhere. While an actor
-stops before and after its call, /proc is read and its file descriptor is asked by the NS_GET_*
-ioctls. The module has no part in it."""
+"""Expected records, from other sources of the kernel. While an actor stops before and after its
+call, /proc is read and its file descriptor is queried with the NS_GET_* ioctls. The module is
+not involved."""
 
 import errno
 import fcntl
@@ -47,7 +47,7 @@ def fdinfo_of(pid, fd):
 
 
 def target_of(pid, fd, caller):
-    """fd_kind, target, target_pid and the flags that follow from them."""
+    """Returns fd_kind, target, target_pid and the flags that follow from them."""
     info = fdinfo_of(pid, fd)
     if info is None or int(info["flags"], 8) & os.O_PATH:
         return "none", None, None, set()
@@ -107,9 +107,9 @@ def ids_of(status):
 
 
 def watch(actor, nstype, abi="x86_64"):
-    """One call of a talking actor: what the record must be, and its clocks."""
+    """One call of a talking actor: the expected record, and its clocks."""
     tid, fd = actor.expect("ready")
-    # The actor may live in another pid namespace, and then knows another number.
+    # An actor in another pid namespace knows itself by another number.
     tid = actor.tid or tid
     pid = tgid_of(tid)
     status = status_of(pid, tid)
@@ -207,6 +207,6 @@ def check_record(check, record, expected, clocks):
 
 
 def real_ns(text):
-    """Nanoseconds of an RFC 3339 time; date(1) is the oracle."""
+    """Returns the nanoseconds of an RFC 3339 time; date(1) is the oracle."""
     seconds, nanos = text.rstrip("Z").split(".")
     return int(must("date", "-u", "-d", seconds + "Z", "+%s").stdout) * 10**9 + int(nanos)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs that print TAP themselves: each of their results becomes a case here."""
+"""Programs that print TAP themselves: each of their results becomes a case of the test."""
 
 from guest import PROGS, counters, module, run
 from tap import add_case
 
 
 def add_program(program, *arguments, directory=PROGS, least=1, timeout=120, **parameters):
-    """Runs it at once, with the module loaded with these parameters."""
+    """Runs a program at once, with the module loaded with these parameters."""
     with module(**parameters):
         done = run(f"{directory}/{program}", *arguments, timeout=timeout)
         counts = counters()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Records as the device and the reader give them: text, JSON and binary."""
+"""Records in the formats of the device and of the reader: text, JSON and binary."""
 
 import collections
 import fcntl
@@ -14,7 +14,7 @@ from guest import DEVICE, READER, counter, must
 # ---- reading ----
 
 def read_all(fd, size=1 << 20):
-    """Everything that a non-blocking file holds now."""
+    """Reads everything that a non-blocking file holds now."""
     parts = []
     while True:
         try:
@@ -24,7 +24,7 @@ def read_all(fd, size=1 << 20):
 
 
 def device_lines():
-    """All lines that the device holds, by a fresh open."""
+    """Returns all lines that the device holds, through a fresh open."""
     fd = os.open(DEVICE, os.O_RDONLY | os.O_NONBLOCK)
     try:
         return read_all(fd).decode().splitlines()
@@ -33,7 +33,7 @@ def device_lines():
 
 
 def read_json(*options, count=None, timeout=60):
-    """What the reader says of what is held: count records, as objects."""
+    """Returns count records that are held, as objects from the reader's JSON."""
     if count is None:
         count = counter("recorded")
     if not count:
@@ -43,7 +43,7 @@ def read_json(*options, count=None, timeout=60):
 
 
 def parse_line(line):
-    """A line of logfmt as a dict of strings; strict: raises on anything odd."""
+    """Parses a line of logfmt into a dict of strings. Strict: raises on anything unexpected."""
     fields = {}
     rest = line
     while rest:
@@ -63,7 +63,7 @@ def parse_line(line):
 
 
 def flatten(obj, prefix=""):
-    """A JSON object as the text line has it."""
+    """Converts a JSON object to the form of the text line."""
     flat = {}
     for key, value in obj.items():
         path = prefix + key
@@ -99,12 +99,12 @@ def open_binary(flags=os.O_NONBLOCK):
 
 
 def records_in(data):
-    """Binary records, as struct setnsmon_record has them; sets of links as bytes."""
+    """Parses binary records, in the layout of struct setnsmon_record; sets of links as bytes."""
     return [Record(*words) for words in _RECORD.iter_unpack(data)]
 
 
 def held():
-    """All binary records that the device holds, by a fresh open."""
+    """Returns all binary records that the device holds, through a fresh open."""
     fd = open_binary()
     try:
         return records_in(read_all(fd))
