@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls system calls and tells what one costs, in ticks of the time stamp counter.
- * In a guest with -icount shift=0 a tick is an instruction.
+ * Makes system calls and measures their cost, in ticks of the time stamp counter. In a guest
+ * with -icount shift=0 a tick is an instruction.
  *
  *	calls cost N [PAUSE]	N single calls of each kind: "cost KIND MEDIAN MEAN"
  *	calls only KIND N [PAUSE]	the same for one kind
- *	calls rate MS	setns(2) for so many milliseconds: "rate CALLS-A-SECOND"
- *	calls stream N [BURST PAUSE]	N calls of setns(2) at full rate, or in bursts: "stream N TICKS PAID",
- *				the nanoseconds for which this program itself ran
+ *	calls rate MS	setns(2) for MS milliseconds: "rate CALLS-A-SECOND"
+ *	calls stream N [BURST PAUSE]	N calls of setns(2) at full rate, or in bursts: "stream N TICKS PAID".
+ *				PAID is the CPU time of this program in nanoseconds
  *
- * PAUSE is in microseconds, and stands between two calls, outside of what is timed.
- * Before the word: "-c CPU" to stay on that processor; "-t" to have a second thread,
- * which sleeps; "-m" to join two UTS namespaces by turns, so that each call moves.
+ * PAUSE is in microseconds. It lies between two calls and is not timed. Options before the
+ * word: "-c CPU" binds the program to that CPU; "-t" adds a second thread, which sleeps; "-m"
+ * joins two UTS namespaces in turns, so that each call changes a link.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,7 +31,7 @@
 
 #define WARM_UP 64
 
-/* With -m the file of the other namespace, else the same. */
+/* Returns the file of the other namespace with -m, else always the same one. */
 static int other;
 
 struct kind {
@@ -56,7 +56,7 @@ static void pause_us(long us)
 		nanosleep(&ts, NULL);
 }
 
-/* No C library between the two readings of the counter. */
+/* Plain system calls, so that no C library code lies between the two counter readings. */
 static long raw_call(long number, const long *args)
 {
 	long ret;

@@ -2,14 +2,14 @@
 /*
  * Readers of /dev/setnsmon, timed from the first read to the last.
  *
- *	drain binary N SIZE	binary records, by reads of SIZE bytes, until N calls are read or told as lost
+ *	drain binary N SIZE	binary records, by reads of SIZE bytes, until N calls are read or reported lost
  *	drain text N SIZE	lines, written to stdout as cat(1) does
- *	drain crowd READERS N COMMAND...	from before the fork of COMMAND, which makes N calls, until each of so many
+ *	drain crowd READERS N COMMAND...	from before the fork of COMMAND, which makes N calls, until each of READERS
  *				readers has read them
  *	drain spawn COMMAND...	from before the fork until COMMAND has ended
  *
- * They print "drain READ LOST TICKS" to stderr. With "-n" before the word they begin
- * at the end of the stream; they print "ready" once they are about to read.
+ * Each prints "drain READ LOST TICKS" to stderr. With "-n" before the word it starts at the
+ * end of the stream, and prints "ready" when it is about to read.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,7 +40,7 @@ static int device(uint32_t format)
 	return fd;
 }
 
-/* What is told of each CPU must be without a gap, or this is no measurement of anything. */
+/* The numbers of each CPU must have no gap that is not reported; else the measurement is void. */
 static void take_records(const char *buf, ssize_t size)
 {
 	static uint64_t next[4096];
@@ -63,7 +63,7 @@ static void take_records(const char *buf, ssize_t size)
 	}
 }
 
-/* Only text of our own calls comes by here, in which a newline ends a line. Most cannot be lost events. */
+/* All text here is about our own calls, so a newline always ends a line. Most lines cannot be lost events. */
 static void take_lines(const char *buf, ssize_t size)
 {
 	const char *end = buf + size, *line_end;
@@ -99,7 +99,7 @@ static void binary(unsigned long n, size_t size)
 		take_records(buf, take(fd, buf, size));
 }
 
-/* Finding the ends of lines costs some: see README.md */
+/* Finding the ends of lines has a cost; see README.md */
 static void text(unsigned long n, size_t size)
 {
 	char *buf = malloc(size);
@@ -137,7 +137,7 @@ static void reader(unsigned long n, int ready)
 	_exit(0);
 }
 
-/* A reader tells that it is about to open the device, and then sleeps in read before anybody calls. */
+/* A reader reports that it is about to open the device, and sleeps in read before the first call. */
 static uint64_t crowd(unsigned long count, unsigned long n, char **argv)
 {
 	uint64_t begin;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the probes of setnsmon cost by themselves: handlers that do nothing, on the same
- * function, in the same order. planted=N makes them do nothing N times, for the
- * benchmark to notice.
+ * The baseline: probes like those of setnsmon with handlers that do nothing, on the same
+ * function, in the same order. planted=N makes each handler run an empty loop of N rounds,
+ * which the benchmark must notice.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

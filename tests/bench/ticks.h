@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the programs of the benchmark share. */
+/* Shared by the programs of the benchmark. */
 #ifndef BENCH_TICKS_H
 #define BENCH_TICKS_H
 
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 /*
- * No fence: in the guests that count instructions there is nothing to be fenced, and
- * elsewhere only long stretches are timed.
+ * Without a fence: guests that count instructions do not reorder them, and elsewhere only
+ * long intervals are timed.
  */
 static inline uint64_t ticks(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module with one bug of your choice, for a debug kernel to find: each is of a kind that setnsmon promises not to
- * have. bug=none has none. Nothing here tells anybody what was done; that is for the kernel.
+ * A module with one bug, which a debug kernel must find. Each is of a kind that setnsmon promises not to have; bug=none
+ * has none. The module itself does not report anything, because only the kernel should.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -42,13 +42,13 @@ static int use_after_free(void)
 	if (!object)
 		return -ENOMEM;
 	kfree(object);
-	/* What the compiler cannot see it does not refuse */
+	/* Hidden from the compiler, which would refuse it */
 	OPTIMIZER_HIDE_VAR(object);
 	WRITE_ONCE(shared, READ_ONCE(object->words[3]));
 	return 0;
 }
 
-/* Several, since a stale copy of one address may still lie somewhere */
+/* Several allocations, because a stale copy of one address may remain somewhere */
 static int leak(void)
 {
 	int i;
@@ -71,7 +71,7 @@ static int sleep_in_atomic(void)
 	return 0;
 }
 
-/* Never both at once, so that it does not lock up: the order alone is wrong */
+/* Never both at the same time, so that it does not lock up; only the order is wrong */
 static int lock_inversion(void)
 {
 	mutex_lock(&first);
