@@ -1,22 +1,22 @@
 # shellcheck shell=bash
-# What the steps in tests/packaging/host/guest share: TAP, the blocks of INSTALL.md, and the oracles. Runs in a guest.
+# Shared by the steps in tests/packaging/host/guest: TAP, the blocks of INSTALL.md, and the oracles. Runs in a guest.
 
 # shellcheck disable=SC2034  # used by the file that sources this one
 readonly TREE=/guest/setnsmon NEW=/guest/new
-# What outlives a boot
+# Files that survive a boot
 readonly STATE=/var/lib/guest
 # shellcheck source=tests/lib/tap.sh
 . "$TREE/tests/lib/tap.sh"
 TAP_LOG=/run/host-test.log
 
 
-# same EXPECTED FOUND: two texts
+# same EXPECTED FOUND: compares two texts
 same()
 {
 	diff -u --label expected --label found <(printf '%s\n' "$1") <(printf '%s\n' "$2")
 }
 
-# says PATTERN...: the last check's command, or what stands in the file $SAID, said all of these
+# says PATTERN...: checks that the output in the file $SAID, of the last `keep`, matches all patterns
 says()
 {
 	local pattern status=0
@@ -30,7 +30,7 @@ says()
 	return "$status"
 }
 
-# keep COMMAND...: its output also into $SAID
+# keep COMMAND...: runs it, and copies its output to $SAID
 readonly SAID=/run/host-test.said
 keep()
 {
@@ -60,7 +60,7 @@ block()
 	}
 }
 
-# What prepares the host. It is not for setnsmon alone, and stays.
+# Lines that prepare the host. Their effect is not specific to setnsmon, and stays.
 readonly PREPARING='^apt(-get)? (-y )?(update|install)( [^/]*)?$'
 
 # prepare PATTERN: types the lines of that block that prepare the host
@@ -77,14 +77,14 @@ follow()
 	text=$(block "$1") && type_lines "$(grep -vE "$PREPARING" <<<"$text")"
 }
 
-# type_lines TEXT: as a person would, in the tree, one after the other; what fails ends it
+# type_lines TEXT: runs the lines in the tree one after the other, as a person would type them; stops at a failure
 type_lines()
 {
 	local line status
 	cd "$TREE" || return
 	while IFS= read -r line; do
 		printf '$ %s\n' "$line"
-		# The packages were made where the tests run: that takes a chroot, and a network to fill it from
+		# The packages were built outside the guest, because that takes a chroot and a network
 		[[ $line != 'make deb' ]] || continue
 		status=0
 		eval "$line" </dev/null || status=$?
@@ -95,20 +95,20 @@ type_lines()
 	done <<<"$1"
 }
 
-# --- what there is on the host ----------------------------------------------------------------------------------------
+# --- the contents of the host -----------------------------------------------------------------------------------------
 
-# Where no trace of setnsmon is looked for:
-#   /guest /harness /out /srv, STATE   the tests' own
-#   /tmp, /var/tmp, /var/log           what nobody relies on, and logs
-#   /var/cache, /var/lib/apt           apt's and other caches, its lists and what it knows of packages
-#   /var/lib/dpkg                      dpkg's data base, in which `no_package` looks
-#   /var/lib/systemd                   random seed, times at which timers ran, what packages have enabled
-#   /var/lib/dkms/mok.*                DKMS's own signing key, which it makes with its first module, for all
-#   /etc/*-, /etc/.pwd.lock            what programs that change users and groups leave as a backup
+# Places that are not searched for traces of setnsmon:
+#   /guest /harness /out /srv, STATE   the tests' own files
+#   /tmp, /var/tmp, /var/log           temporary files and logs
+#   /var/cache, /var/lib/apt           caches of apt and others, lists of packages
+#   /var/lib/dpkg                      dpkg's database, which `no_package` checks
+#   /var/lib/systemd                   random seed, times at which timers ran, units that packages have enabled
+#   /var/lib/dkms/mok.*                DKMS's signing key, which it makes with its first module, for all modules
+#   /etc/*-, /etc/.pwd.lock            backups of programs that change users and groups
 readonly APART=(/guest /harness /out /srv "$STATE" /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg
 	/var/lib/systemd '/var/lib/dkms/mok.*' '/etc/*-' /etc/.pwd.lock)
 
-# find_all EXPRESSION...: every file of the root's file system, less those
+# find_all EXPRESSION...: finds in the root file system, except in those places
 find_all()
 {
 	local path apart=()
@@ -118,7 +118,7 @@ find_all()
 	find / -xdev \( "${apart[@]:1}" \) -prune -o "$@"
 }
 
-# With what matters about them. Of what programs write anew the size tells little.
+# Prints all files with their attributes, and checksums of those that programs rewrite in place
 files()
 {
 	find_all \( -type d -printf '%p %M %u:%g\n' -o -printf '%p %M %u:%g %s %l\n' \) | sort
@@ -126,13 +126,13 @@ files()
 		sort -z | xargs -0 sha256sum
 }
 
-# note NAME: what there is now
+# note NAME: saves the present list of files
 note()
 {
 	files >"$STATE/$1"
 }
 
-# What belongs to packages that came because setnsmon's need them is no trace of setnsmon
+# Prints the files of other packages. Those that came as dependencies are not traces of setnsmon.
 of_other_packages()
 {
 	local list
@@ -141,7 +141,7 @@ of_other_packages()
 	done | sed -E 's,^/(bin|sbin|lib|lib64)/,/usr/\1/,' | sort -u
 }
 
-# as_noted NAME: nothing came, nothing went, nothing changed
+# as_noted NAME: checks that no file has come, gone or changed since `note NAME`
 as_noted()
 {
 	files >"$STATE/now"
@@ -188,7 +188,7 @@ device()
 	same "character special file $1 $2" "$(stat -c '%F 0%a %U:%G' /dev/setnsmon)"
 }
 
-# Another network namespace, for as long as the guest runs. HOLDER is in it, TARGET is its number.
+# Makes a network namespace that lasts as long as the guest. HOLDER is a process in it, TARGET is its number.
 make_target()
 {
 	unshare --net sleep infinity &
@@ -199,7 +199,7 @@ make_target()
 	TARGET=${TARGET//[^0-9]/}
 }
 
-# A call of setns that surely succeeded: who made it finds itself in that namespace. CALLER is its process.
+# Makes a call of setns that certainly succeeds: its caller then finds itself in that namespace. CALLER is the process.
 make_call()
 {
 	[[ ${HOLDER:-} ]] || make_target
@@ -208,7 +208,7 @@ make_call()
 	wait "$CALLER" && same "net:[$TARGET]" "$(cat /run/host-test.link)"
 }
 
-# has_call FILE REGEX...: a line of text or JSON with that call's caller, target and result
+# has_call FILE REGEX...: checks for a line of text or JSON with the caller, target and result of that call
 has_call()
 {
 	local lines regex
@@ -223,7 +223,7 @@ has_call()
 	}
 }
 
-# on_terms COMMAND...: what never ends by itself is ended by ctrl-C
+# on_terms COMMAND...: runs it, and ends it by ctrl-C if it does not end by itself
 on_terms()
 {
 	local status=0
@@ -235,19 +235,19 @@ on_terms()
 	}
 }
 
-# shows COMMAND...: it shows a call that is made now
+# shows COMMAND...: checks that it shows a call that is made now
 shows()
 {
 	make_call && on_terms "$@" && has_call /run/host-test.seen
 }
 
-# refused_to USER: the device does not let that user read
+# refused_to USER: checks that this user may not read the device
 refused_to()
 {
 	keep fails runuser -u "$1" -- head -c 1 /dev/setnsmon && says 'Permission denied'
 }
 
-# works VERSION READER: the module of that version is loaded and records, and both ways to read it show the call
+# works VERSION READER: checks that the module of that version is loaded and records, and that both ways to read show it
 works()
 {
 	local version=$1 reader=$2
