@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table of fields: that it names every byte of a record, each under one
- * name only, and that its types and sizes fit what they stand for.
+ * The table of fields: it names every byte of a record exactly once, and its types and sizes
+ * match the members.
  */
 #define _GNU_SOURCE
 #include "record/fields.h"
@@ -114,7 +114,7 @@ static void sizes_fit_types(void)
 	}
 }
 
-/* Nothing that is recorded may be left unsaid. */
+/* Every member of a record must have a field. */
 static void every_byte_is_shown(void)
 {
 	u8 shown[sizeof(struct setnsmon_record)] = { 0 };
@@ -124,7 +124,7 @@ static void every_byte_is_shown(void)
 	f = fields_of(SETNSMON_RECORD_SETNS, &count);
 	for (i = 0; i < count; i++)
 		memset(shown + f[i].offset, 1, f[i].size);
-	/* but for these, which are about the record, or nothing */
+	/* except these, which describe the record itself or are padding */
 	memset(shown + 2, 1, 2);		/* size */
 	memset(shown + 32 + 32, 1, 4);		/* has */
 	memset(shown + 32 + 87, 1, 1);		/* pad */
@@ -134,7 +134,7 @@ static void every_byte_is_shown(void)
 			FAIL("byte %u is in no field", i);
 }
 
-/* A value of each size, at each place, and nothing from beside it. */
+/* Reads a value of each size at each offset, and no byte next to it. */
 static void values_are_read_where_they_are(void)
 {
 	struct setnsmon_record rec;
@@ -166,7 +166,7 @@ static void names_are_found(void)
 	CHECK(!field_name_of(kind_names, 3));
 }
 
-/* glibc has them, too. */
+/* Compares the names of errors with those of glibc. */
 static void error_names_are_those_of_the_c_library(void)
 {
 	unsigned int err, named = 0;

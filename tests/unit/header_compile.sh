@@ -18,7 +18,7 @@ cp "$scratch/twice.c" "$scratch/twice.cc"
 # shellcheck disable=SC2034  # for tap_check
 TAP_LOG=$scratch/log
 
-# The kernel's own headers, which the header includes, must exist for this word size
+# The kernel's own headers, which our header includes, must be installed for this word size
 usable() # COMPILER WORD-SIZE
 {
 	command -v "$1" >/dev/null || {

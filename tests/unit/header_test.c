@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The numbers of the binary interface, written out. They are what programs that
- * were compiled long ago rely on: a change here is a break there. Compiles as C
- * and as C++, for 64 and for 32 bit; all must agree.
+ * The numbers of the binary interface, written out. Programs that were compiled long ago rely
+ * on them, so a change breaks those programs. Compiles as C and as C++, for 64 and for 32 bit;
+ * all must agree.
  */
 #include <linux/setnsmon.h>
 

@@ -34,7 +34,7 @@ build() # WAY
 		from="$scratch/ring_stress_test.c $scratch/stream/ring.c" >"$scratch/log" 2>&1
 }
 
-# Fails if it was not found in 30 seconds, or something else was
+# Fails if the fault was not found in 30 seconds, or if something else was found
 found() # CASE WORDS
 {
 	local end=$((SECONDS + 30))
@@ -56,7 +56,7 @@ show()
 	grep -v '^# .*records' "$scratch/log" | head -n 12 | sed 's/^/# /'
 }
 
-# sound WAY: the test as it is must find nothing
+# sound WAY: checks that the unchanged test finds nothing
 sound()
 {
 	local name="without a fault nothing is found [$1]"
@@ -71,7 +71,7 @@ sound()
 	fi
 }
 
-# WAY is one of the Makefile's, CASE a number in the test, WORDS what it must say
+# WAY is a build variant of the Makefile, CASE a number in the test, WORDS its expected message
 fault() # WAY CASE FILE SED-SCRIPT WORDS NAME
 {
 	local name="$6: found [$1]"

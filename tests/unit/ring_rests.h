@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For ring_faults.sh, included before anything else: now and then a thread rests
- * before an access to the ring. So it can be overtaken anywhere, also where the
- * processors are busy with something else and threads seldom run side by side.
+ * For ring_faults.sh, included before anything else: threads sleep now and then before an
+ * access to the ring. So a thread can be overtaken anywhere, even on a busy machine where
+ * threads seldom run at the same time.
  */
 #ifndef SETNSMON_TESTS_RING_RESTS_H
 #define SETNSMON_TESTS_RING_RESTS_H

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ring, stopped between any two of its memory accesses: every accessor of
- * ring.c calls step(), and at a chosen step the other side runs. That tries all
- * the places where a reader can be overtaken, one by one, with no luck needed.
+ * The ring, stopped between any two of its memory accesses: every accessor of ring.c calls
+ * step(), and at a chosen step the other side runs. That covers every place where a reader
+ * can be overtaken, one by one, without relying on luck.
  */
 #include "portable.h"
 
 static void step(void);
 
-/* The operations of portable.h, each with a place to stop before it. */
+/* The operations of portable.h, each with a stop before it. */
 #undef READ_ONCE
 #undef WRITE_ONCE
 #undef smp_load_acquire
@@ -26,7 +26,7 @@ static void step(void);
 #define RECORDS	4
 #define LAPS	3
 
-static unsigned int steps_left;		/* the other side runs when this comes to 0 */
+static unsigned int steps_left;		/* the other side runs when this reaches 0 */
 static void (*other_side)(void);
 
 static void step(void)
@@ -39,7 +39,7 @@ static void step(void)
 	run();
 }
 
-/* Runs the other side before step @at; true when there was such a step. */
+/* Runs the other side before step @at. Returns true if that step exists. */
 static void stop_at(unsigned int at, void (*run)(void))
 {
 	steps_left = at;
@@ -63,7 +63,7 @@ static u64 word_of(u64 n, u32 i)
 	return (n + 1) * 1000003 + i;
 }
 
-/* In place, as the module does; each store is a step of its own. */
+/* Fills a record in place, as the module does. Each store is a step of its own. */
 static void begin_and_fill(void)
 {
 	u64 n = ring.head;
@@ -110,7 +110,7 @@ static void writer_runs(void)
 		ring_begin(&ring);
 }
 
-/* From @cursor to the end in peace: everything is read or was counted. */
+/* Reads undisturbed from @cursor to the end, and checks that everything was read or counted. */
 static u64 drain(u64 *cursor)
 {
 	u64 record[WORDS], lost, sum = 0;
@@ -138,7 +138,7 @@ static u64 drain(u64 *cursor)
 	}
 }
 
-/* The reader stands at @cursor of @count records; the writer breaks in at step @at. */
+/* The reader is at @cursor of @count records, and the writer interrupts it at step @at. */
 static bool read_with_break(unsigned int count, u64 cursor, unsigned int at, bool peek)
 {
 	u64 record[WORDS] = { 0 }, lost = 0, start = cursor, had;
@@ -166,7 +166,7 @@ static bool read_with_break(unsigned int count, u64 cursor, unsigned int at, boo
 		CHECK(lost > 0);
 		EQ(cursor, start + lost);
 		CHECK(cursor <= written);
-		/* Not more than what is gone: the oldest that is there must still come. */
+		/* No more than the lost records: the oldest one that is held must still come. */
 		if (written + writer_begins > RECORDS)
 			CHECK(cursor <= written + writer_begins - RECORDS);
 		else
@@ -218,7 +218,7 @@ static void reader_runs(void)
 	reader_had += drain(&reader_cursor);
 }
 
-/* The writer is stopped at every step of one record, and a reader looks. */
+/* The writer is stopped at every step of one record, where a reader looks. */
 static void writer_stopped_anywhere(void)
 {
 	unsigned int count, at;
@@ -251,7 +251,7 @@ static void ask_settled(void)
 	saw_end = ring_end(&ring);
 }
 
-/* The writer is stopped between begin and commit, and is asked. */
+/* The writer is stopped between begin and commit, where ring_settled() is called. */
 static void never_settled_before_the_record_shows(void)
 {
 	unsigned int count, at;
@@ -270,7 +270,7 @@ static void never_settled_before_the_record_shows(void)
 		}
 }
 
-/* add() begins again what was begun, which changes nothing, and commits it. */
+/* add() begins the same record again, which changes nothing, and commits it. */
 static void commit_one(void)
 {
 	add(1);
@@ -287,7 +287,7 @@ static void commit_one_and_begin(void)
 	ring_begin(&ring);
 }
 
-/* The one who asks is stopped, after a record was begun, and it is committed. */
+/* ring_settled() is stopped after a record was begun, and the record is committed. */
 static void settled_is_right_when_interrupted(void)
 {
 	void (*const writers[])(void) = { commit_one, commit_a_lap, commit_one_and_begin };

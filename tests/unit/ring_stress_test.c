@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ring with threads: one writer at full speed, readers of several habits.
- * Every word of a record is derived from its number, so a torn or a mixed one
- * shows; the rings are small, so that overruns are the rule.
+ * The ring with threads: one writer at full speed, and readers of several kinds. Every word
+ * of a record is derived from its number, so a torn or mixed record is detected. The rings
+ * are small, so that overruns are common.
  *
- * SETNSMON_STRESS_MS sets the time of each run (default 1000); it takes longer,
- * up to 60 times, where a busy machine has not let enough happen by then.
- * SETNSMON_STRESS_RECORDS sets how many records each run writes at the least,
- * however long that takes (default 0).
+ * SETNSMON_STRESS_MS sets the time of each run (default 1000). A run takes longer, up to 60
+ * times, if not enough has happened by then on a busy machine. SETNSMON_STRESS_RECORDS sets
+ * the least number of records that each run writes, however long that takes (default 0).
  *
- * What ThreadSanitizer can find here: an access of the ring's that should be
- * atomic and is not; and whether a reader that has record n has all that the
- * writer did before it committed n. That is what handed[] is for: a plain byte
- * for each record, which nothing but the ring's own acquire and release (pairs A
- * and C) keeps from being a race. It knows nothing of barriers (pairs B and D),
- * and x86 reorders little: for those there is tests/model.
+ * ThreadSanitizer can find two faults here: an access of the ring that should be atomic and
+ * is not; and a reader that has record n without everything that the writer did before it
+ * committed n. handed[] serves the second: it has a plain byte for each record, and only the
+ * ring's own acquire and release (pairs A and C) prevent a race on it. ThreadSanitizer does
+ * not model fences (pairs B and D), and x86 reorders little. tests/model covers those.
  */
 #include "stream/ring.h"
 #include "tap.h"
@@ -25,20 +23,20 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define WORDS	45		/* as many as a real record has */
-#define TIME	0		/* word 0: when it was written, the others follow it */
+#define WORDS	45		/* words of a record */
+#define TIME	0		/* word 0: time of writing; the other words are derived from it */
 
 struct reader {
 	pthread_t thread;
 	const char *habit;
-	unsigned int (*pause)(u64 *seed);	/* how many rounds to idle before a read */
+	unsigned int (*pause)(u64 *seed);	/* returns the rounds to idle before a read */
 	bool peek;
 	u64 read, lost, start, end;
 	u64 torn, backwards, wrong_loss, not_handed;
 };
 
-#define QUESTIONS	200	/* that the asker is to ask at least */
-#define HANDED		(1U << 26)	/* records that there is a byte for */
+#define QUESTIONS	200	/* least number of calls of ring_settled() */
+#define HANDED		(1U << 26)	/* records that have a byte in handed[] */
 
 static struct ring ring;
 static bool stop;
@@ -78,7 +76,7 @@ static u64 setting(const char *name, u64 otherwise)
 	return value ? strtoull(value, NULL, 10) : otherwise;
 }
 
-/* On a busy machine the time alone may not be enough to see anything. */
+/* On a busy machine, too little may happen in the set time. */
 static bool saw_enough(void)
 {
 	return ring.head > 20 * ring.records && (!asking || READ_ONCE(asked) >= QUESTIONS);
@@ -93,7 +91,7 @@ static bool time_is_up(u64 start)
 	return saw_enough() || gone >= 60 * limit;
 }
 
-/* A burst, then often a rest: readers should catch up now and then, too. */
+/* Writes a burst, then often sleeps, so that readers catch up now and then. */
 static void *writer(void *arg)
 {
 	u64 start = now(), seed = 7, n = 0;
@@ -164,8 +162,8 @@ static enum ring_result take(struct reader *r, u64 *cursor, u64 *record, u64 *lo
 }
 
 /*
- * Record @n goes when the one that takes its slot is begun, and then head is that
- * one's number already. (x86 shows a writer's stores in their order.)
+ * Record @n is lost when the record that takes its slot is begun. Then head already is the
+ * number of that record. (x86 makes stores visible in their order.)
  */
 static bool is_gone(u64 n)
 {
@@ -191,7 +189,7 @@ static void *reader(void *arg)
 				r->end = cursor;
 				return NULL;
 			}
-			sched_yield();	/* there are more threads than processors */
+			sched_yield();	/* there are more threads than CPUs */
 			break;
 		case RING_READ:
 			r->read++;
@@ -292,8 +290,8 @@ static void readers_of_a_large_ring(void)
 }
 
 /*
- * The promise that the merge over CPUs stands on (pair D): after "settled",
- * asked at time t, no record from the end on may be timed before t.
+ * The promise that the merge over CPUs relies on (pair D): if ring_settled() returned true
+ * at time t, no record after the end may be stamped before t.
  */
 static void *asker(void *arg)
 {

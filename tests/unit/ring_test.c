@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ring by itself: what a reader may and may not see, in the order in which
- * one thread does things. ring_step_test.c looks between the memory accesses,
- * ring_stress_test.c uses threads.
+ * The ring alone: what a reader may and may not see, within a single thread.
+ * ring_step_test.c stops between the memory accesses, ring_stress_test.c uses threads.
  */
 #include "stream/ring.h"
 #include "tap.h"
@@ -43,7 +42,7 @@ static void fill(u64 *record, u64 n)
 		record[i] = word_of(n, i);
 }
 
-/* Begins a record; tells its number, and where its words are to be put. */
+/* Begins a record. Returns its number, and the place for its words. */
 static u64 begin(struct ring *ring, u64 **record)
 {
 	*record = ring_begin(ring);
@@ -156,7 +155,7 @@ static void ring_filled_exactly_loses_nothing(void)
 	done(&ring);
 }
 
-/* Whatever the distance, the loss is exact and the rest is all there. */
+/* At every distance, the loss is exact and all other records are held. */
 static void overrun(u32 records, unsigned int by)
 {
 	struct ring ring;
@@ -367,7 +366,7 @@ static void begun_record_after_an_overrun(void)
 
 	make(&ring, 8);
 	add(&ring, 20);			/* 12..19 held */
-	ring_begin(&ring);		/* 12 is going */
+	ring_begin(&ring);		/* 12 is being overwritten */
 	expect_lost(&ring, &cursor, 12);
 	expect_lost(&ring, &cursor, 1);
 	for (n = 13; n < 20; n++)
@@ -400,8 +399,8 @@ static void numbers_pass_32_bits(void)
 }
 
 /*
- * A random mixture of everything, against a model that is one line: a ring of
- * N holds the last N records, and one less while a write is under way.
+ * A random mix of all operations, compared with a model of one line: a ring of N holds the
+ * last N records, and one less during a write.
  */
 static void any_mixture_agrees_with_a_plain_model(void)
 {
@@ -450,7 +449,7 @@ static void any_mixture_agrees_with_a_plain_model(void)
 			} else {
 				u64 lost = 0;
 
-				/* The loss may be told in two parts, but it must be this much. */
+				/* The loss may be reported in two parts, but must add up. */
 				while (*cursor < oldest && !tap_failures) {
 					EQ(ring_read(&ring, cursor, record, &lost), RING_LOST);
 					CHECK(lost > 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The text line. The parser and the list of fields below are this test's own:
- * neither fields.h nor text.c has a say in what is right.
+ * The text line. The parser and the list of fields below belong to this test: neither
+ * fields.h nor text.c decides what is right.
  */
 #define _GNU_SOURCE
 #include "record/text.h"
@@ -40,7 +40,7 @@ static bool bare_byte(u8 c)
 	       c == ',';
 }
 
-/* key=value, one blank, ..., one newline at the end and nowhere else. */
+/* Parses key=value pairs separated by one blank, with one newline, at the end. */
 static const char *parse(struct line *line, const u8 *s, size_t len)
 {
 	const u8 *end = s + len;
@@ -106,7 +106,7 @@ static const char *parse(struct line *line, const u8 *s, size_t len)
 	return NULL;
 }
 
-/* ---- what a line must hold ---- */
+/* ---- expected lines ---- */
 
 static struct line parsed;
 
@@ -184,7 +184,7 @@ static void want_names(const char *key, u32 bits, const struct name *names)
 	want(key, text);
 }
 
-/* Numbers written out: they are what users of older headers have. */
+/* Numbers written out, because users of older headers rely on them. */
 static const struct name kinds[] = {
 	{ 0x02000000, "cgroup" }, { 0x08000000, "ipc" }, { 0x00020000, "mnt" },
 	{ 0x40000000, "net" }, { 0x20000000, "pid" }, { 0x00000080, "time" },
@@ -246,7 +246,7 @@ static void want_links(const char *object, const u32 *links)
 	}
 }
 
-/* The name glibc has for it. */
+/* Expects the name that glibc has for this error. */
 static void want_errno(s32 ret)
 {
 	const char *name = NULL;
@@ -257,7 +257,7 @@ static void want_errno(s32 ret)
 	}
 	if (ret > -4096)
 		name = strerrorname_np(-ret);
-	/* One that setnsmon does not list stays a number; those that matter have their case. */
+	/* Errors that setnsmon does not list stay numbers; the important ones have a case. */
 	if (name && parsed.next < parsed.count && parsed.pairs[parsed.next].value[0] == 'E')
 		want("errno", name);
 	else
@@ -345,7 +345,7 @@ static void want_lost(const struct setnsmon_record *rec)
 	want_u64("count", rec->lost.count);
 }
 
-/* Formats, parses, compares; the buffer is as long as promised, ASan guards its end. */
+/* Formats, parses and compares. The buffer is as long as promised, and ASan guards its end. */
 static size_t check_line(const struct setnsmon_record *rec)
 {
 	char *buf = malloc(SETNSMON_LINE_MAX);
@@ -617,7 +617,7 @@ static void longest_line_fits(void)
 	CHECK(len <= SETNSMON_LINE_MAX / 2); /* text_line() writes a little more than the line */
 }
 
-/* A part whose bit is clear is null, whatever its bytes are, and nothing else is. */
+/* A part is null if its bit is clear, whatever its bytes are, and only then. */
 static void each_missing_part_is_null(void)
 {
 	struct setnsmon_record rec = denied();
@@ -637,7 +637,7 @@ static void each_missing_part_is_null(void)
 
 static void known_errors_have_their_names(void)
 {
-	/* what setns(2), its security hooks and its allocations can return */
+	/* errors of setns(2), of its security hooks and of its allocations */
 	static const struct name names[] = {
 		{ 1, "EPERM" }, { 3, "ESRCH" }, { 4, "EINTR" }, { 9, "EBADF" }, { 12, "ENOMEM" },
 		{ 13, "EACCES" }, { 16, "EBUSY" }, { 22, "EINVAL" }, { 28, "ENOSPC" },
@@ -773,7 +773,7 @@ static void hex_numbers(void)
 	}
 }
 
-/* The parser itself: a test that cannot say no proves nothing. */
+/* The parser itself, because a test that cannot fail proves nothing. */
 static void parser_is_strict(void)
 {
 	static const char *const bad[] = {
