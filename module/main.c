@@ -2,16 +2,24 @@
 /*
  * setnsmon - records who joins which namespace.
  *
- *     probe -> capture -> recorder (a ring for each CPU) -> device -> readers
+ *     probe -> capture -> stream (rings for each CPU) -> reader -> record -> device
  *
- * Each room knows those to its right. This one brings them up and takes them down.
+ * That is the way of a call. The folders may include each other in one direction only:
+ *
+ *     kinds, compat, portable <- arch <- probe <- capture -> stream
+ *     capture/event.h <- record <- reader <- device -> stats -> probe, stream
+ *
+ * This file brings everything up and takes it down.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include "capture/event.h"
+#include "capture/links.h"
 #include "capture/setns.h"
 #include "device.h"
 #include "probe/ftrace_pin.h"
 #include "probe/probe.h"
+#include "probe/selftest.h"
 #include "stream/rings.h"
 #include "stream/wakeup.h"
 
@@ -25,20 +33,20 @@
 static unsigned int ring_records = 1024;
 module_param(ring_records, uint, 0444);
 MODULE_PARM_DESC(ring_records,
-		 "Records kept in each of a CPU's two rings, a power of two from 16 to 1048576");
+		 "Records in each of the two rings of a CPU, a power of two from 16 to 1048576");
 
 static unsigned int maxactive;
 module_param(maxactive, uint, 0444);
 MODULE_PARM_DESC(
 	maxactive,
-	"Calls whose return can be followed at once, up to 65536; 0 (default): the larger of 64 and 4 a CPU");
+	"Calls that can be followed to their return at the same time, up to 65536; 0 (default): 64, or 4 for each CPU if that is more");
 
 static int check_parameters(void)
 {
-	if (!is_power_of_2(ring_records) || ring_records < RECORDER_MIN_RECORDS ||
-	    ring_records > RECORDER_MAX_RECORDS) {
+	if (!is_power_of_2(ring_records) || ring_records < RINGS_MIN_RECORDS ||
+	    ring_records > RINGS_MAX_RECORDS) {
 		pr_err("ring_records=%u: must be a power of two from %u to %u\n", ring_records,
-		       RECORDER_MIN_RECORDS, RECORDER_MAX_RECORDS);
+		       RINGS_MIN_RECORDS, RINGS_MAX_RECORDS);
 		return -EINVAL;
 	}
 	if (maxactive > MAX_MAXACTIVE) {
@@ -48,14 +56,15 @@ static int check_parameters(void)
 	return 0;
 }
 
-static int init_recorder(void)
+static int init_rings(void)
 {
-	return recorder_init(ring_records);
+	BUILD_BUG_ON(sizeof(struct event) % sizeof(u64));
+	return rings_init(ring_records, sizeof(struct event));
 }
 
 static int arm(void)
 {
-	return probe_arm(capture_ops, maxactive);
+	return probe_arm(setns_pairs, ARRAY_SIZE(setns_pairs), maxactive);
 }
 
 /* clang-format off */
@@ -65,11 +74,11 @@ static const struct {
 	void (*down)(void);
 } steps[] = {
 	{ check_parameters, NULL },
-	{ guard_init, guard_exit },
-	{ probe_self_check, NULL },
-	{ capture_init, NULL },
-	{ init_recorder, recorder_exit },
-	{ waker_init, waker_exit },
+	{ ftrace_pin_init, ftrace_pin_exit },
+	{ selftest_probes, NULL },
+	{ links_verify, NULL },
+	{ init_rings, rings_exit },
+	{ wakeup_init, wakeup_exit },
 	{ arm, probe_disarm },
 	{ device_init, device_exit },
 };
@@ -88,7 +97,7 @@ static void __init announce(void)
 
 	probe_describe(probes, sizeof(probes));
 	pr_info("%s: probing %s; %u CPUs x 2 x %u records, %zu KiB\n", SETNSMON_VERSION, probes,
-		num_possible_cpus(), recorder_ring_records(), recorder_bytes() / 1024);
+		num_possible_cpus(), rings_records(), rings_bytes() / 1024);
 }
 
 static int __init setnsmon_init(void)

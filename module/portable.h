@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What ring.c, fields.c and text.c need from their surroundings, so that the
- * same files build into the module, into the reader and into the unit tests.
- * In user space the kernel's memory accessors are mapped onto the compiler's
- * atomics, which is what ThreadSanitizer understands.
+ * The environment of ring.c, merge.c, kinds.c, fields.c and text.c, which build into the
+ * module, into the reader and into the unit tests. In user space the kernel's memory
+ * accessors become the compiler's atomics, which ThreadSanitizer understands.
  */
 #ifndef SETNSMON_PORTABLE_H
 #define SETNSMON_PORTABLE_H
@@ -17,8 +16,9 @@
 #include <linux/string.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
+#include <asm/processor.h>
 
-/* Copies words that another CPU may write meanwhile: the caller finds out whether one did. */
+/* Copies words that another CPU may be writing. The caller finds out whether it was. */
 static __always_inline void copy_racing_words(u64 *to, const u64 *from, u32 count)
 {
 	data_race(memcpy(to, from, count * sizeof(*to)));
@@ -46,6 +46,11 @@ typedef uint8_t u8;
 #define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#define cpu_relax() __asm__ volatile("" ::: "memory")
+
 #define copy_racing_words(to, from, count)                                                         \
 	do {                                                                                       \
 		u32 word_;                                                                         \
@@ -54,7 +59,7 @@ typedef uint8_t u8;
 			(to)[word_] = READ_ONCE((from)[word_]);                                    \
 	} while (0)
 
-/* KCSAN is the kernel's. */
+/* KCSAN is part of the kernel. */
 static inline void kcsan_nestable_atomic_begin(void)
 {
 }
@@ -62,6 +67,9 @@ static inline void kcsan_nestable_atomic_begin(void)
 static inline void kcsan_nestable_atomic_end(void)
 {
 }
+
+#define likely(x)     __builtin_expect(!!(x), 1)
+#define unlikely(x)   __builtin_expect(!!(x), 0)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

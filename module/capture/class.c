@@ -1,69 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "capture/class.h"
 #include "capture/links.h"
+#include "capture/userns.h"
 
 #include <linux/capability.h>
 #include <linux/proc_ns.h>
 
-/* A user namespace, as it is known when it may be gone: by its depth and its number. */
-struct territory {
+/* A user namespace that may be gone, known by its depth and its inode number. */
+struct userns_ref {
 	u32 level;
 	u32 inum;
 };
 
-#define NOWHERE ((struct territory){ .level = U32_MAX })
+static const struct userns_ref nowhere = { .level = INT_MAX };
 
-/* Does @ns lie within it? A child pins its parent, so the way up is there. */
-static bool lies_within(const struct user_namespace *ns, struct territory territory)
+static bool is_within(const struct user_namespace *ns, struct userns_ref ref)
 {
-	while (ns && ns->level > territory.level)
-		ns = ns->parent;
-	return ns && ns->level == territory.level && ns->ns.inum == territory.inum;
+	ns = userns_at_level(ns, ref.level);
+	return ns && ns->ns.inum == ref.inum;
 }
 
 /*
- * What the caller may walk about in as it likes. Who is in the initial user namespace
- * is master of those that he made there (security/commoncap.c, cap_capable()): what he
- * joined by this call lies within one of them, or he had other rights.
+ * Returns the subtree in which the caller is privileged. A user in the initial user namespace
+ * owns the user namespaces they created there (cap_capable() in security/commoncap.c). If
+ * the call joined anything below such a user namespace, ownership allowed it; otherwise
+ * other rights did.
  */
-static struct territory own_territory(const struct setnsmon_setns *call)
+static struct userns_ref own_subtree(const struct event_before *before)
 {
 	const struct user_namespace *ns = current_user_ns();
 
-	if (call->caller_userns_level)
-		return (struct territory){ call->caller_userns_level,
-					   call->before[SETNSMON_LINK_USER] };
-	while (ns->level > 1)
-		ns = ns->parent;
-	if (ns->level && uid_eq(ns->owner, current_euid()))
-		return (struct territory){ ns->level, ns->ns.inum };
-	return NOWHERE;
+	if (before->userns_level)
+		return (struct userns_ref){ before->userns_level,
+					    before->links[SETNSMON_LINK_USER] };
+	ns = userns_at_level(ns, 1);
+	if (ns && uid_eq(ns->owner, current_euid()))
+		return (struct userns_ref){ 1, ns->ns.inum };
+	return nowhere;
 }
 
-/* The user namespace to which this link of the caller leads, or that owns what it leads to. */
-static const struct user_namespace *user_ns_of(unsigned int link)
+/* Returns the user namespace of this link of the caller: the link itself, or its owner. */
+static const struct user_namespace *link_userns(unsigned int link)
 {
 	struct ns_common *ns = links_in_proxy(current->nsproxy, link);
 
 	return ns ? ns->ops->owner(ns) : current_user_ns();
 }
 
-bool crossing_possible(const struct setnsmon_setns *call)
+static bool is_host_admin(const struct event_before *before)
 {
-	return call->caller_userns_level == 0 && call->cap_effective & BIT_ULL(CAP_SYS_ADMIN);
+	return before->userns_level == 0 && before->cap_effective & BIT_ULL(CAP_SYS_ADMIN);
 }
 
-bool crossing_made(const struct setnsmon_setns *call, u32 changed)
+enum ring_class class_of_untracked(const struct event_before *before)
 {
-	struct territory own;
+	return is_host_admin(before) ? RING_PROTECTED : RING_PLAIN;
+}
+
+enum ring_class class_of_success(const struct event_before *before, u32 changed)
+{
+	struct userns_ref own;
 
 	if (!changed)
-		return false;
-	if (crossing_possible(call))
-		return true;
-	own = own_territory(call);
+		return RING_PLAIN;
+	if (is_host_admin(before))
+		return RING_PROTECTED;
+	own = own_subtree(before);
 	for (; changed; changed &= changed - 1)
-		if (!lies_within(user_ns_of(__ffs(changed)), own))
-			return true;
-	return false;
+		if (!is_within(link_userns(__ffs(changed)), own))
+			return RING_PROTECTED;
+	return RING_PLAIN;
 }

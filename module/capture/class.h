@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which calls are crossings: those that led their caller where it could not go by
- * its own right. They are recorded in a lane of their own, which all other calls,
- * that is what anybody can repeat as fast as a CPU can go, cannot overwrite.
+ * The class of a call: which ring its event goes into. Protected events have a ring of
+ * their own, so that the calls that anybody can repeat as fast as a CPU runs never overwrite
+ * them.
  *
- * A crossing is a call that succeeded, changed a link, and
+ * A call is protected if it succeeded, changed a link, and
  *
- *   - was made by one who has CAP_SYS_ADMIN in the initial user namespace, or
- *   - led into a namespace that does not lie within the caller's own territory: its
- *     user namespace and those below, where that is not the initial one; or else a
- *     user namespace that the caller itself has made, joined by this call.
+ *   - its caller had CAP_SYS_ADMIN in the initial user namespace, or
+ *   - it led to a namespace outside the caller's own subtree of user namespaces. That is the
+ *     caller's user namespace and those below it. In the initial user namespace it is
+ *     instead the user namespace that the caller itself made and joined by this call.
  *
- * So no crossing: what failed; what changed nothing; and what a user does within
- * user namespaces of his own, which needs nobody's leave.
+ * So a call is plain if it failed, changed nothing, or stayed within user namespaces of the
+ * caller's own, which takes no permission from anybody.
  */
-#ifndef SETNSMON_CROSSING_H
-#define SETNSMON_CROSSING_H
+#ifndef SETNSMON_CLASS_H
+#define SETNSMON_CLASS_H
 
-#include <linux/setnsmon.h>
-#include <linux/types.h>
+#include "capture/event.h"
 
 /*
- * Was it one? For the caller itself, just after a call that succeeded: @call is what
- * was read at its entry, @changed has a bit for each link that is not what it was
- * then. Any context.
+ * Returns the class of a call that succeeded. Called by the caller itself, just after the
+ * call. @before is the caller at entry, @changed has a bit for each link that differs since.
+ * Any context.
  */
-bool crossing_made(const struct setnsmon_setns *call, u32 changed);
+enum ring_class class_of_success(const struct event_before *before, u32 changed);
 
 /*
- * Could it become one that only its caller's rights allow? For a call whose end will
- * not be seen; @call is what was read at its entry. Any context.
+ * Returns the class of a call whose return cannot be followed: protected if its success
+ * would take the rights of its caller. Any context.
  */
-bool crossing_possible(const struct setnsmon_setns *call);
+enum ring_class class_of_untracked(const struct event_before *before);
 
-#endif /* SETNSMON_CROSSING_H */
+#endif /* SETNSMON_CLASS_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ten namespaces of a task, by the names of /proc/self/ns. How they are read is
- * here, for it is done at each call; that what is read is true is proven by links.c.
+ * The ten namespaces of a task, by the names in /proc/PID/ns. Handlers read them at each
+ * call, so the functions are inlined. links.c verifies at load that they read the truth.
  */
 #ifndef SETNSMON_LINKS_H
 #define SETNSMON_LINKS_H
@@ -19,43 +19,50 @@
 #include <linux/utsname.h>
 #include <net/net_namespace.h>
 
-/* Bytes from a struct mnt_namespace, which is opaque to modules, to its ns_common. */
-extern size_t links_mnt_ns_offset;
+/*
+ * links_verify() - learns the layout that headers do not show, and verifies all of it
+ *
+ * This kernel's headers show where a task keeps its namespaces, except for struct
+ * mnt_namespace, whose layout is learnt here. The loading task serves as the proof: each of
+ * its links must be the one in /proc/self/ns. Call it before any other function here. Returns
+ * 0, or a negative error number with the reason in the kernel log. May sleep.
+ */
+int links_verify(void);
+
+/* Inode numbers of the initial namespaces, indexed by enum setnsmon_link. */
+extern u32 links_initial[SETNSMON_LINKS];
+
+/* Returns whether @inum is the initial namespace of that link. Any context. */
+static inline bool links_is_initial(unsigned int link, u32 inum)
+{
+	return inum == links_initial[link];
+}
 
 /**
- * struct links_place - where a task has the one link that setns(2) moves for a kind
- * @in_proxy: bytes from its nsproxy to the pointer; 0 where there is no such link, or
- *	another one moves as well
- * @in_ns: bytes from what that points to, to its ns_common
+ * struct link_slot - location of the one link that setns(2) moves for a kind
+ * @in_proxy: offset of the pointer in struct nsproxy, 0 if there is no such pointer or the
+ *	call moves more than one
+ * @in_ns: offset of the ns_common in the structure that it points to
  * @link: enum setnsmon_link
  */
-struct links_place {
+struct link_slot {
 	u16 in_proxy;
 	u16 in_ns;
 	u32 link;
 };
 
-/* By the number of its CLONE_NEW* bit */
-extern struct links_place links_places[32];
+/* Indexed by the number of the CLONE_NEW* bit. */
+extern struct link_slot link_slots[32];
 
-/**
- * links_prove() - learn what the headers do not tell, and prove all of it
- *
- * Where the namespaces of a task are found is known from this kernel's headers, for
- * mount namespaces from what is learnt here. That it is true is proven by the loading
- * task's own: each link must be what /proc/self/ns says. To be called before any other
- * function here. May sleep.
- *
- * Return: 0, or a negative error number, with the reason in the kernel log.
- */
-int links_prove(void);
+/* Offset of the ns_common in struct mnt_namespace, which is opaque to modules. */
+extern size_t links_mnt_ns_offset;
 
 static inline struct ns_common *links_mnt_ns_common(const struct mnt_namespace *mnt_ns)
 {
 	return (struct ns_common *)((char *)mnt_ns + links_mnt_ns_offset);
 }
 
-/* One of the eight links that a task has by its nsproxy; NULL for the two others. */
+/* Returns one of the eight links in the nsproxy, NULL for the other two. */
 static inline struct ns_common *links_in_proxy(const struct nsproxy *proxy, enum setnsmon_link link)
 {
 	switch (link) {
@@ -80,32 +87,35 @@ static inline struct ns_common *links_in_proxy(const struct nsproxy *proxy, enum
 	}
 }
 
-/* The same, by its place. */
+/* Returns the link in the nsproxy at a slot with an @in_proxy. */
 static inline const struct ns_common *links_at(const struct nsproxy *proxy,
-					       const struct links_place *place)
+					       const struct link_slot *slot)
 {
-	const char *ns = *(const char *const *)((const char *)proxy + place->in_proxy);
+	const char *ns = *(const char *const *)((const char *)proxy + slot->in_proxy);
 
-	return (const struct ns_common *)(ns + place->in_ns);
+	return (const struct ns_common *)(ns + slot->in_ns);
 }
 
-/* All eight. The compiler knows each link here, and what is left is its loads. */
-static inline void links_read_proxy(u32 *links, const struct nsproxy *proxy)
+/* Fills in the eight links of the nsproxy. Each switch folds to its loads. */
+static inline void links_fill_proxy(u32 *links, const struct nsproxy *proxy)
 {
-#define READ_LINK(link) (links[link] = links_in_proxy(proxy, link)->inum)
-	READ_LINK(SETNSMON_LINK_CGROUP);
-	READ_LINK(SETNSMON_LINK_IPC);
-	READ_LINK(SETNSMON_LINK_MNT);
-	READ_LINK(SETNSMON_LINK_NET);
-	READ_LINK(SETNSMON_LINK_PID_FOR_CHILDREN);
-	READ_LINK(SETNSMON_LINK_TIME);
-	READ_LINK(SETNSMON_LINK_TIME_FOR_CHILDREN);
-	READ_LINK(SETNSMON_LINK_UTS);
-#undef READ_LINK
+#define FILL_LINK(link) (links[link] = links_in_proxy(proxy, link)->inum)
+	FILL_LINK(SETNSMON_LINK_CGROUP);
+	FILL_LINK(SETNSMON_LINK_IPC);
+	FILL_LINK(SETNSMON_LINK_MNT);
+	FILL_LINK(SETNSMON_LINK_NET);
+	FILL_LINK(SETNSMON_LINK_PID_FOR_CHILDREN);
+	FILL_LINK(SETNSMON_LINK_TIME);
+	FILL_LINK(SETNSMON_LINK_TIME_FOR_CHILDREN);
+	FILL_LINK(SETNSMON_LINK_UTS);
+#undef FILL_LINK
 }
 
-/* The two others: by its struct pid, which an exiting task loses, and by its credentials. */
-static inline void links_read_others(u32 *links, struct pid *pid,
+/*
+ * Fills in the other two links of a task, from its struct pid and its credentials. An
+ * exiting task has no struct pid: then the link is 0.
+ */
+static inline void links_fill_others(u32 *links, struct pid *pid,
 				     const struct user_namespace *user_ns)
 {
 	const struct pid_namespace *pid_ns = ns_of_pid(pid);
@@ -115,13 +125,13 @@ static inline void links_read_others(u32 *links, struct pid *pid,
 }
 
 /*
- * A task that calls has all ten. @pid_ns and @user_ns are those that it is in, for who
- * calls this looks at them as well.
+ * Fills in all ten links of the current task, which always has them. The caller passes its
+ * own namespaces because it already loaded them.
  */
-static __always_inline void links_read_own(u32 *links, const struct pid_namespace *pid_ns,
+static __always_inline void links_fill_own(u32 *links, const struct pid_namespace *pid_ns,
 					   const struct user_namespace *user_ns)
 {
-	links_read_proxy(links, current->nsproxy);
+	links_fill_proxy(links, current->nsproxy);
 	links[SETNSMON_LINK_PID] = pid_ns->ns.inum;
 	links[SETNSMON_LINK_USER] = user_ns->ns.inum;
 }

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * From the context of a call to a record of it. The only room that touches
- * nsproxy, cred, ns_common and the registers of user space.
- */
-#ifndef SETNSMON_CAPTURE_H
-#define SETNSMON_CAPTURE_H
+/* Captures each setns(2) call as an event. */
+#ifndef SETNSMON_SETNS_H
+#define SETNSMON_SETNS_H
 
 #include "probe/probe.h"
 
-/*
- * Learns what cannot be had from a header: where struct mnt_namespace keeps its
- * ns_common, and which namespaces are the initial ones. An error, with the
- * reason in the log, if the kernel is not as expected. May sleep.
- */
-int capture_init(void);
+#define SETNS_PAIRS 2
 
-/* To be called by the probes, by enum setnsmon_abi; hands each record to the recorder. */
-extern const struct probe_ops capture_ops[];
+/* The pairs to arm. Their handlers write one event for each call. */
+extern struct probe_pair setns_pairs[SETNS_PAIRS];
 
-#endif /* SETNSMON_CAPTURE_H */
+#endif /* SETNSMON_SETNS_H */

@@ -17,17 +17,17 @@ static void ignore_call(unsigned long ip, unsigned long parent_ip, struct ftrace
 {
 }
 
-static struct ftrace_ops guard = {
+static struct ftrace_ops pin = {
 	.func = ignore_call,
 	.flags = FTRACE_OPS_FL_PERMANENT,
 };
 
 static int set_filter(int remove)
 {
-	return ftrace_set_filter_ip(&guard, (unsigned long)never_called, remove, 0);
+	return ftrace_set_filter_ip(&pin, (unsigned long)never_called, remove, 0);
 }
 
-int guard_init(void)
+int ftrace_pin_init(void)
 {
 	int err = set_filter(0);
 
@@ -35,10 +35,10 @@ int guard_init(void)
 		pr_err("ftrace does not know this module's functions (error %d)\n", err);
 		return err;
 	}
-	err = register_ftrace_function(&guard);
+	err = register_ftrace_function(&pin);
 	if (err)
 		set_filter(1);
-	/* A permanent function is refused while ftrace is off (kernel/trace/ftrace.c). */
+	/* A permanent ftrace_ops is refused while ftrace is off (kernel/trace/ftrace.c). */
 	if (err == -EBUSY) {
 		pr_err("not loaded, because calls would be missed: ftrace is off (error %d)\n",
 		       err);
@@ -49,8 +49,8 @@ int guard_init(void)
 	return err;
 }
 
-void guard_exit(void)
+void ftrace_pin_exit(void)
 {
-	unregister_ftrace_function(&guard);
+	unregister_ftrace_function(&pin);
 	set_filter(1);
 }

@@ -2,60 +2,59 @@
 /*
  * Probe pairs: a kprobe and a kretprobe on the entry function of a system call.
  *
- * The kprobe is registered first and the kretprobe second. Handlers of one
- * address run newest first (kernel/kprobes.c: add_new_kprobe() adds at the head
- * of the list, aggr_pre_handler() walks it from there), so the kretprobe's entry
- * handler has run when the kprobe's runs, on the same CPU, with preemption off
- * all the while. Where the kretprobe had no instance left, the kprobe notices
- * that nothing was captured and hands the call over as one whose return cannot
- * be followed. That this order holds is proven on a function of our own before
- * anything else is probed.
+ * The kprobe is registered first and the kretprobe second. Handlers of one address run
+ * newest first: add_new_kprobe() adds at the head of the list, and aggr_pre_handler() walks
+ * it from there (kernel/kprobes.c). So the entry handler of the kretprobe runs before the
+ * handler of the kprobe, on the same CPU, with preemption off all the while. If the kretprobe
+ * had no instance left, the kprobe notices that nothing was captured and passes the call on
+ * as untracked: its return cannot be followed. selftest.c proves this order on a function of
+ * our own before anything else is probed.
  */
 #ifndef SETNSMON_PROBE_H
 #define SETNSMON_PROBE_H
 
-#include "compat.h"
+#include "arch/arch.h"
 
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
 #include <linux/types.h>
 
-/* What one CPU counted for one pair. */
+/* Counters of one CPU for one pair. */
 struct probe_counts {
 	u64 entered;
 	u64 ret_unknown;
 };
 
 /**
- * struct probe_ops - the handlers of a pair: see DEFINE_PROBE_HANDLERS()
- * @data_size: bytes that are kept for each call
- * @entry: of the kretprobe, when the call begins
- * @check: of the kprobe, just after
- * @end: of the kretprobe, when the call ends
+ * struct probe_ops - the handlers of a pair, from DEFINE_PROBE_HANDLERS()
+ * @data_size: bytes kept from entry to return of each call
+ * @entry: entry handler of the kretprobe
+ * @fallback: handler of the kprobe, which runs just after @entry
+ * @ret: return handler of the kretprobe
  */
 struct probe_ops {
 	size_t data_size;
 	kretprobe_handler_t entry;
-	kprobe_pre_handler_t check;
-	kretprobe_handler_t end;
+	kprobe_pre_handler_t fallback;
+	kretprobe_handler_t ret;
 };
 
 /**
- * struct probe_pair - one entry function
- * @symbol: its name, or NULL with @address set
- * @address: see @symbol
- * @abi: enum setnsmon_abi of the calls that come this way, but for x32's
- * @wanted: false where this kernel has no such entry
- * @armed: both probes are registered
- * @counts: by CPU
+ * struct probe_pair - one probed function
+ * @symbol: its name, or NULL if @address is set
+ * @address: its address, or NULL if @symbol is set
+ * @ops: the handlers
+ * @wanted: false if this kernel does not have the function
+ * @armed: true while both probes are registered
+ * @counts: counters, per CPU
  * @kprobe: registered first
  * @kretprobe: registered second
  */
 struct probe_pair {
 	const char *symbol;
 	void *address;
-	unsigned int abi;
+	struct probe_ops ops;
 	bool wanted;
 	bool armed;
 	struct probe_counts __percpu *counts;
@@ -64,23 +63,17 @@ struct probe_pair {
 };
 
 /*
- * What the kretprobe was handed when it captured the call that is being entered on this
- * CPU: the kprobe is handed the same, as one handler calls both (aggr_pre_handler()).
+ * Registers of the entry that the kretprobe of this CPU has just captured. The kprobe gets
+ * the same pointer, because one function calls both handlers (aggr_pre_handler()).
  */
-DECLARE_PER_CPU(const struct pt_regs *, probe_captured);
+DECLARE_PER_CPU(const struct pt_regs *, probe_entry_regs);
 
-/* An entry function's only argument: the registers of user space. */
-static __always_inline const struct pt_regs *probe_args(struct pt_regs *regs)
-{
-	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
-}
-
-/* Counts a call, and tells whether the kretprobe has just captured it. */
-static __always_inline bool probe_is_followed(struct probe_pair *pair, const struct pt_regs *regs)
+/* Counts a call and returns whether the kretprobe has just captured it. */
+static __always_inline bool probe_is_tracked(struct probe_pair *pair, const struct pt_regs *regs)
 {
 	this_cpu_inc(pair->counts->entered);
-	if (likely(this_cpu_read(probe_captured) == regs)) {
-		this_cpu_write(probe_captured, NULL);
+	if (likely(this_cpu_read(probe_entry_regs) == regs)) {
+		this_cpu_write(probe_entry_regs, NULL);
 		return true;
 	}
 	this_cpu_inc(pair->counts->ret_unknown);
@@ -88,62 +81,63 @@ static __always_inline bool probe_is_followed(struct probe_pair *pair, const str
 }
 
 /**
- * DEFINE_PROBE_HANDLERS() - handlers around three functions of which they become a part
- * @name: how their names begin, for PROBE_OPS()
- * @abi_of: enum setnsmon_abi of the pair, of which the compiler makes what it can
- * @type: what is kept for each call between @entered_fn and @returned_fn
- * @entered_fn: void (type *data, const struct pt_regs *args, unsigned int abi): the call
- *	begins. @args are the registers of user space, which stay where they are until it ends
- * @returned_fn: void (type *data, long value, unsigned int abi): the same call ends with
- *	@value
- * @unfollowed_fn: void (const struct pt_regs *args, unsigned int abi): a call begins whose
- *	end will not be seen; instead of @entered_fn
+ * DEFINE_PROBE_HANDLERS() - define kprobe and kretprobe handlers that inline three callbacks
+ * @name: prefix of the handlers, for PROBE_OPS()
+ * @abi: enum setnsmon_abi of the pair, a compile-time constant so that branches on it fold
+ *	away
+ * @type: type of the data kept from entry to return of each call
+ * @entered: void (type *data, const struct pt_regs *regs, unsigned int abi): a call begins.
+ *	@regs are the user registers, which stay in place until it returns
+ * @returned: void (type *data, long value, unsigned int abi): the same call returns @value
+ * @untracked: void (const struct pt_regs *regs, unsigned int abi): a call begins whose
+ *	return cannot be followed; replaces @entered
  *
- * Who traces all functions does not trace the handlers: he would pay for them at each call.
+ * Marked notrace: a global function tracer would otherwise pay for the handlers on every
+ * call.
  *
- * All run in the context of the caller with preemption off and must not sleep. First
- * comes the kretprobe, at entry; second, on the same CPU, the kprobe; last, on whatever
- * CPU the caller is by then, the kretprobe, at return.
+ * All handlers run in the context of the caller with preemption off and must not sleep. At
+ * entry the kretprobe runs first and the kprobe second, on the same CPU. At the return the
+ * kretprobe runs on whatever CPU the caller is on by then.
  */
-#define DEFINE_PROBE_HANDLERS(name, abi_of, type, entered_fn, returned_fn, unfollowed_fn)          \
+#define DEFINE_PROBE_HANDLERS(name, abi, type, entered, returned, untracked)                       \
 	static notrace int name##_entry(struct kretprobe_instance *ri, struct pt_regs *regs)       \
 	{                                                                                          \
-		this_cpu_write(probe_captured, regs);                                              \
-		entered_fn((type *)ri->data, probe_args(regs), abi_of);                            \
+		this_cpu_write(probe_entry_regs, regs);                                            \
+		entered((type *)ri->data, arch_user_regs(regs), abi);                              \
 		return 0;                                                                          \
 	}                                                                                          \
 	NOKPROBE_SYMBOL(name##_entry);                                                             \
                                                                                                    \
-	static notrace int name##_check(struct kprobe *kprobe, struct pt_regs *regs)               \
+	static notrace int name##_fallback(struct kprobe *kprobe, struct pt_regs *regs)            \
 	{                                                                                          \
 		struct probe_pair *pair = container_of(kprobe, struct probe_pair, kprobe);         \
                                                                                                    \
-		if (!probe_is_followed(pair, regs))                                                \
-			unfollowed_fn(probe_args(regs), abi_of);                                   \
+		if (!probe_is_tracked(pair, regs))                                                 \
+			untracked(arch_user_regs(regs), abi);                                      \
 		return 0;                                                                          \
 	}                                                                                          \
-	NOKPROBE_SYMBOL(name##_check);                                                             \
+	NOKPROBE_SYMBOL(name##_fallback);                                                          \
                                                                                                    \
-	static notrace int name##_end(struct kretprobe_instance *ri, struct pt_regs *regs)         \
+	static notrace int name##_ret(struct kretprobe_instance *ri, struct pt_regs *regs)         \
 	{                                                                                          \
-		returned_fn((type *)ri->data, regs_return_value(regs), abi_of);                    \
+		returned((type *)ri->data, regs_return_value(regs), abi);                          \
 		return 0;                                                                          \
 	}                                                                                          \
-	NOKPROBE_SYMBOL(name##_end)
+	NOKPROBE_SYMBOL(name##_ret)
 
-/* A struct probe_ops of the handlers of that name, with data of that type. */
+/* Initialises a struct probe_ops with the handlers of that name, and data of that type. */
 #define PROBE_OPS(name, type)                                                                      \
 	{                                                                                          \
-		.data_size = sizeof(type), .entry = name##_entry, .check = name##_check,           \
-		.end = name##_end,                                                                 \
+		.data_size = sizeof(type), .entry = name##_entry, .fallback = name##_fallback,     \
+		.ret = name##_ret,                                                                 \
 	}
 
 /**
- * struct probe_totals - what the probes saw since they were armed
- * @entered: calls that came, @missed included
- * @missed: calls at which a kprobe handler was already running on that CPU
+ * struct probe_totals - counters since the probes were armed
+ * @entered: calls, including @missed
+ * @missed: calls during which another kprobe handler was running on that CPU
  *	(kprobe.nmissed), so that none of ours was called
- * @ret_unknown: calls that were handed to @unfollowed_fn of DEFINE_PROBE_HANDLERS()
+ * @ret_unknown: untracked calls
  */
 struct probe_totals {
 	u64 entered;
@@ -152,27 +146,27 @@ struct probe_totals {
 };
 
 /*
- * Proves on a function of our own that both probes of a pair fire, in the order
- * that is relied on, and that the return value arrives. -EOPNOTSUPP, with the
- * reason in the log, if not. May sleep.
+ * Arms one pair with room for @maxactive calls between entry and return. Returns a negative
+ * error number if that fails. probe_disarm_pair() reverts it: afterwards no handler runs and
+ * none will. Both may sleep.
  */
-int probe_self_check(void);
+int probe_arm_pair(struct probe_pair *pair, unsigned int maxactive);
+void probe_disarm_pair(struct probe_pair *pair);
 
 /*
- * Arms a pair on each entry function of setns(2) that this kernel has.
- * @ops: by enum setnsmon_abi, for x86-64 and i386.
- * @maxactive: calls that can be followed at once, 0 for a sane default.
- * An error, with the reason in the log, if any cannot be armed. May sleep.
+ * Arms the wanted ones of @count pairs. A @maxactive of 0 selects the default. If any cannot
+ * be armed, none stays armed, and the error is returned with the reason in the kernel log.
+ * May sleep.
  */
-int probe_arm(const struct probe_ops *ops, unsigned int maxactive);
+int probe_arm(struct probe_pair *pairs, unsigned int count, unsigned int maxactive);
 
-/* Afterwards no handler runs and none will. May sleep. */
+/* Disarms all pairs of probe_arm(). May sleep. */
 void probe_disarm(void);
 
-/* Names of what is armed, separated by ", ". May sleep. */
+/* Writes the names of the armed pairs to @buf, separated by ", ". May sleep. */
 void probe_describe(char *buf, size_t size);
 
-/* Any context, only between probe_arm() and probe_disarm(). */
+/* Adds up the counters. Any context, only between probe_arm() and probe_disarm(). */
 void probe_totals(struct probe_totals *totals);
 
 #endif /* SETNSMON_PROBE_H */

@@ -1,33 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "record/record.h"
+#include "arch/arch.h"
+#include "capture/links.h"
 #include "compat.h"
+#include "kinds.h"
 
 #include <linux/audit.h>
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
-#include <linux/log2.h>
-#include <linux/sched.h>
 
-u32 conclude_initial[SETNSMON_LINKS];
-
-/* Which link of the caller setns(2) moves for a kind: by the number of its CLONE_NEW* bit. */
-static const u8 link_of_bit[32] = {
-	[const_ilog2(CLONE_NEWTIME)] = SETNSMON_LINK_TIME,
-	[const_ilog2(CLONE_NEWNS)] = SETNSMON_LINK_MNT,
-	[const_ilog2(CLONE_NEWCGROUP)] = SETNSMON_LINK_CGROUP,
-	[const_ilog2(CLONE_NEWUTS)] = SETNSMON_LINK_UTS,
-	[const_ilog2(CLONE_NEWIPC)] = SETNSMON_LINK_IPC,
-	[const_ilog2(CLONE_NEWUSER)] = SETNSMON_LINK_USER,
-	[const_ilog2(CLONE_NEWPID)] = SETNSMON_LINK_PID_FOR_CHILDREN,
-	[const_ilog2(CLONE_NEWNET)] = SETNSMON_LINK_NET,
-};
-
-#define ALL_KINDS                                                                                  \
-	(CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |             \
-	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
-
-/* All ones in the bytes of a word before its first that is zero; little endian. */
+/* Returns a mask of the bytes before the first NUL of a little-endian word. */
 static u64 bytes_before_nul(u64 word)
 {
 	const u64 ones = ~0ULL / 0xff;
@@ -37,190 +20,327 @@ static u64 bytes_before_nul(u64 word)
 }
 
 /*
- * What follows the first NUL may be left of a longer name (on Linux 5.10), or be
- * half of a name that another thread was writing just then: it is zeroed.
+ * Copies the name and zeroes the bytes after the first NUL. They may be left over from a
+ * longer name (on Linux 5.10), or from a name that another thread was writing.
  */
-static void end_comm(struct setnsmon_setns *call)
+static void fill_comm(struct setnsmon_setns *restrict to, const u8 *from)
 {
-	u64 *words = (u64 *)call->comm;
-	u64 mask = bytes_before_nul(words[0]);
+	u64 first, second, mask;
 
-	BUILD_BUG_ON(sizeof(call->comm) != 2 * sizeof(u64) || TASK_COMM_LEN != 2 * sizeof(u64) ||
-		     offsetof(struct setnsmon_setns, comm) % sizeof(u64));
-	words[0] &= mask;
-	words[1] &= mask == ~0ULL ? bytes_before_nul(words[1]) & ~0ULL >> 8 : 0;
+	BUILD_BUG_ON(TASK_COMM_LEN != sizeof(first) + sizeof(second) ||
+		     SETNSMON_COMM_LEN != TASK_COMM_LEN);
+	memcpy(&first, from, sizeof(first));
+	memcpy(&second, from + sizeof(first), sizeof(second));
+	mask = bytes_before_nul(first);
+	first &= mask;
+	second &= mask == ~0ULL ? bytes_before_nul(second) & ~0ULL >> 8 : 0;
+	memcpy(to->comm, &first, sizeof(first));
+	memcpy(to->comm + sizeof(first), &second, sizeof(second));
 }
 
-/* The kinds to which these links belong. */
-static u32 kinds_of(u32 links)
+/*
+ * The fill functions set absent members to zero. Another CPU may overwrite the event while
+ * they read it. So they only copy members. Each member that decides anything is read once,
+ * at the top, and passed on by value.
+ */
+
+/* Returns SETNSMON_HAS_* bits of what it filled in. */
+static u32 fill_caller(struct setnsmon_setns *restrict to, const struct event_caller *restrict from)
+{
+	u32 has = SETNSMON_HAS_CGROUP;
+	u32 loginuid = READ_ONCE(from->loginuid);
+	u32 sessionid = READ_ONCE(from->sessionid);
+
+	to->start_ns = from->start_ns;
+	to->cgroup_id = from->cgroup_id;
+	to->tid = from->tid;
+	to->pid = from->pid;
+	to->ppid = from->ppid;
+	to->ns_pid = from->ns_pid;
+	to->ns_tid = from->ns_tid;
+	to->uid = from->uid;
+	to->gid = from->gid;
+	to->suid = from->suid;
+	to->sgid = from->sgid;
+	to->euid = from->euid;
+	to->egid = from->egid;
+	to->fsuid = from->fsuid;
+	to->fsgid = from->fsgid;
+	to->loginuid = loginuid != AUDIT_UID_UNSET ? loginuid : 0;
+	to->sessionid = sessionid != AUDIT_SID_UNSET ? sessionid : 0;
+	to->pad2 = 0;
+	if (loginuid != AUDIT_UID_UNSET)
+		has |= SETNSMON_HAS_LOGINUID;
+	if (sessionid != AUDIT_SID_UNSET)
+		has |= SETNSMON_HAS_SESSIONID;
+	fill_comm(to, from->comm);
+	return has;
+}
+
+static void fill_before(struct setnsmon_setns *restrict to,
+			const struct event_before *restrict from)
+{
+	to->cap_permitted = from->cap_permitted;
+	to->cap_effective = from->cap_effective;
+	to->caller_userns_inum = from->links[SETNSMON_LINK_USER];
+	to->caller_userns_level = from->userns_level;
+	to->caller_userns_uid = from->userns_uid;
+}
+
+static void fill_namespace(struct setnsmon_setns *restrict to,
+			   const struct event_target *restrict from, u32 has)
+{
+	if (has & SETNSMON_HAS_TARGET_NS) {
+		to->target_id = COMPAT_HAS_NS_IDS ? from->id : 0;
+		to->target_type = from->type;
+		to->target_inum = from->inum;
+	} else {
+		to->target_id = 0;
+		to->target_type = 0;
+		to->target_inum = 0;
+	}
+}
+
+static void fill_owner(struct setnsmon_setns *restrict to, const struct event_target *restrict from,
+		       u32 has)
+{
+	if (has & SETNSMON_HAS_OWNER) {
+		to->owner_id = COMPAT_HAS_NS_IDS ? from->owner_id : 0;
+		to->owner_inum = from->owner_inum;
+		to->owner_level = from->owner_level;
+		to->owner_uid = from->owner_uid;
+		to->relation = from->relation;
+	} else {
+		to->owner_id = 0;
+		to->owner_inum = 0;
+		to->owner_level = 0;
+		to->owner_uid = 0;
+		to->relation = SETNSMON_RELATION_NONE;
+	}
+}
+
+static void fill_process(struct setnsmon_setns *restrict to,
+			 const struct event_target *restrict from, u32 has)
+{
+	to->target_pid = has & SETNSMON_HAS_TARGET_PID ? from->pid : 0;
+	if (unlikely(has & SETNSMON_HAS_TARGET_LINKS))
+		memcpy(to->target_links, from->links, sizeof(to->target_links));
+	else
+		memset(to->target_links, 0, sizeof(to->target_links));
+}
+
+/* Returns the flags that follow from the target. */
+static u32 target_flags(const struct setnsmon_setns *call, u32 has)
+{
+	static const u8 relation_flags[] = {
+		[SETNSMON_RELATION_ANCESTOR] = SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD,
+		[SETNSMON_RELATION_DESCENDANT] = SETNSMON_FLAG_USERNS_CROSS,
+		[SETNSMON_RELATION_UNRELATED] = SETNSMON_FLAG_USERNS_CROSS,
+	};
+
+	if (likely(call->relation == SETNSMON_RELATION_SAME))
+		return 0;
+	/* Only the initial user namespace has no owner. It is everybody else's ancestor. */
+	if ((has & (SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER)) == SETNSMON_HAS_TARGET_NS)
+		return call->caller_userns_level ? SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD
+						 : 0;
+	return call->relation < ARRAY_SIZE(relation_flags) ? relation_flags[call->relation] : 0;
+}
+
+/* Returns the kinds that these links of a caller belong to. */
+static u32 kinds_of_links(u32 links)
 {
 	u32 kinds = 0;
 	u32 left;
 
-	for (left = ALL_KINDS; left; left &= left - 1)
-		if (links & BIT(link_of_bit[__ffs(left)]))
+	for (left = NS_KIND_BITS; left; left &= left - 1)
+		if (links & BIT(ns_kinds[__ffs(left)].moved))
 			kinds |= left & -left;
 	return kinds;
 }
 
-/* What fd named at entry had, in the place of this link of the caller. */
-static bool target_matches(const struct setnsmon_setns *call, unsigned int link)
-{
-	/* A process lends the pid namespace that it is in. */
-	unsigned int source = link == SETNSMON_LINK_PID_FOR_CHILDREN ? SETNSMON_LINK_PID : link;
+/*
+ * The two functions below return whether joining the target, as it was at entry, explains
+ * all @changed links. setns(2) takes the file after we did. Meanwhile another thread may have
+ * replaced the file, or the process behind a pidfd may have moved.
+ */
 
-	if (call->fd_kind == SETNSMON_FD_NSFS)
-		return call->after[link] == call->target_inum;
-	return !(call->has & SETNSMON_HAS_TARGET_LINKS) ||
-	       call->after[link] == call->target_links[source];
+static bool namespace_explains(const struct setnsmon_setns *call, u32 changed)
+{
+	const struct ns_kind *kind = &ns_kinds[__ffs(call->target_type)];
+
+	return call->after[kind->moved] == call->target_inum && !(changed & ~kind->moves);
+}
+
+static bool process_explains(const struct setnsmon_setns *call, u32 changed, u32 has)
+{
+	u32 kinds;
+	u32 moves = 0;
+
+	for (kinds = call->nstype; kinds; kinds &= kinds - 1) {
+		const struct ns_kind *kind = &ns_kinds[__ffs(kinds)];
+
+		if (has & SETNSMON_HAS_TARGET_LINKS &&
+		    call->after[kind->moved] != call->target_links[kind->lent])
+			return false;
+		moves |= kind->moves;
+	}
+	return !(changed & ~moves);
 }
 
 /*
- * Could a successful call have led from what fd named at entry to what is there
- * now? setns(2) takes the file after we did; another thread may have put another
- * one in its place, or the process behind a pidfd may have moved.
+ * Sets @joined of a call that succeeded, and returns SETNSMON_FLAG_RACED if the target does
+ * not explain the result. If nstype is not 0, the kernel joined exactly these kinds.
  */
-static bool explains_after(const struct setnsmon_setns *call, u32 kinds, u32 changed)
+static u32 fill_joined(struct setnsmon_setns *call, u32 changed, u32 has)
 {
-	u32 explained = kinds & CLONE_NEWTIME ? BIT(SETNSMON_LINK_TIME_FOR_CHILDREN) : 0;
+	u32 nstype = call->nstype;
+	bool explained = false;
 
-	for (; kinds; kinds &= kinds - 1) {
-		unsigned int link = link_of_bit[__ffs(kinds)];
-
-		if (!target_matches(call, link))
-			return false;
-		explained |= BIT(link);
-	}
-	return !(changed & ~explained);
+	call->joined = nstype ?: call->target_type;
+	if (likely(call->target_type))
+		explained = call->joined == call->target_type && namespace_explains(call, changed);
+	else if (call->fd_kind == SETNSMON_FD_PIDFD)
+		explained = nstype && process_explains(call, changed, has);
+	if (likely(explained))
+		return 0;
+	call->joined = nstype ?: kinds_of_links(changed);
+	return SETNSMON_FLAG_RACED;
 }
 
-/* With an nstype the kernel has joined just that, whatever fd was. */
-static void judge_success(struct setnsmon_setns *call, u32 changed)
-{
-	u32 kinds = call->fd_kind == SETNSMON_FD_PIDFD ? call->nstype : call->target_type;
-
-	if (!kinds || (call->nstype && call->nstype != kinds) ||
-	    !explains_after(call, kinds, changed)) {
-		call->flags |= SETNSMON_FLAG_RACED;
-		kinds = call->nstype ?: kinds_of(changed);
-	}
-	call->joined = kinds;
-}
-
-/* Did one of these links come to an initial namespace? */
-static bool reached_initial(const struct setnsmon_setns *call, u32 changed)
+/* Returns whether one of the changed links is now an initial namespace. */
+static bool reached_initial(const u32 *after, u32 changed)
 {
 	for (; changed; changed &= changed - 1)
-		if (call->after[__ffs(changed)] == conclude_initial[__ffs(changed)])
+		if (links_is_initial(__ffs(changed), after[__ffs(changed)]))
 			return true;
 	return false;
 }
 
-static void conclude_success(struct setnsmon_setns *call, u32 changed)
+/* Copies links to two places. All loads come first, because the stores may alias them. */
+static void copy_links_twice(u32 *first, u32 *second, const u32 *from)
 {
-	judge_success(call, changed);
-	if (reached_initial(call, changed))
-		call->flags |= SETNSMON_FLAG_TO_INIT;
+	const u64 *pairs = (const u64 *)from;
+	u64 a = pairs[0], b = pairs[1], c = pairs[2], d = pairs[3], e = pairs[4];
+	u64 *to;
+
+	BUILD_BUG_ON(SETNSMON_LINKS != 10);
+	to = (u64 *)first;
+	to[0] = a, to[1] = b, to[2] = c, to[3] = d, to[4] = e;
+	to = (u64 *)second;
+	to[0] = a, to[1] = b, to[2] = c, to[3] = d, to[4] = e;
 }
 
-/* The initial user namespace is everybody else's ancestor, though nothing owns it. */
-static bool is_ownerless(const struct setnsmon_setns *call)
+/* Fills in what a call changed, and returns the flags that follow from it. */
+static u32 fill_change(struct setnsmon_setns *restrict to, const struct event *restrict event,
+		       u32 changed)
 {
-	return (call->has & (SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER)) ==
-	       SETNSMON_HAS_TARGET_NS;
+	u32 flags = 0;
+
+	memcpy(to->before, event->before.links, sizeof(to->before));
+	memcpy(to->after, event->after.links, sizeof(to->after));
+	to->cap_effective_after = event->after.cap_effective;
+	if (to->cap_effective_after & ~to->cap_effective)
+		flags |= SETNSMON_FLAG_CAPS_GAINED;
+	if (reached_initial(to->after, changed))
+		flags |= SETNSMON_FLAG_TO_INIT;
+	return flags;
 }
 
-/* What is not there is zero. */
-static void clear_absent(struct setnsmon_setns *call)
+/* Fills in a call that changed nothing. */
+static void fill_no_change(struct setnsmon_setns *restrict to, const struct event *restrict event)
 {
-	if (!COMPAT_HAS_NS_IDS || !(call->has & SETNSMON_HAS_TARGET_NS))
-		call->target_id = 0;
-	if (!COMPAT_HAS_NS_IDS || !(call->has & SETNSMON_HAS_OWNER))
-		call->owner_id = 0;
-	if (!(call->has & SETNSMON_HAS_TARGET_NS)) {
-		call->target_type = 0;
-		call->target_inum = 0;
-	}
-	if (!(call->has & SETNSMON_HAS_TARGET_PID))
-		call->target_pid = 0;
-	if (!(call->has & SETNSMON_HAS_OWNER)) {
-		call->owner_inum = 0;
-		call->owner_level = 0;
-		call->owner_uid = 0;
-		call->relation = SETNSMON_RELATION_NONE;
-	}
-	if (!(call->has & SETNSMON_HAS_TARGET_LINKS))
-		memset(call->target_links, 0, sizeof(call->target_links));
+	copy_links_twice(to->before, to->after, event->before.links);
+	to->cap_effective_after = to->cap_effective;
 }
 
-static void conclude_target(struct setnsmon_setns *call)
+/* Fills in the result, and returns the flags that follow from it. */
+static u32 fill_return(struct setnsmon_setns *restrict to, const struct event *restrict event,
+		       u32 has)
 {
-	clear_absent(call);
+	s32 ret = READ_ONCE(event->ret);
+	u32 changed = READ_ONCE(event->changed) & (BIT(SETNSMON_LINKS) - 1);
+	u32 flags = 0;
+
+	if (unlikely(changed))
+		flags = fill_change(to, event, changed);
+	else
+		fill_no_change(to, event);
+	to->duration_ns = event->duration_ns;
+	to->ret = ret;
+	to->joined = 0;
+	if (!ret)
+		flags |= fill_joined(to, changed, has);
+	else if (ret == -EPERM || ret == -EACCES)
+		flags |= SETNSMON_FLAG_DENIED;
+	return flags;
+}
+
+static u32 fill_no_return(struct setnsmon_setns *restrict to, const struct event *restrict event)
+{
+	memcpy(to->before, event->before.links, sizeof(to->before));
+	memset(to->after, 0, sizeof(to->after));
+	to->duration_ns = 0;
+	to->cap_effective_after = 0;
+	to->ret = 0;
+	to->joined = 0;
+	return SETNSMON_FLAG_RET_UNKNOWN;
+}
+
+/* Fills in the target and the result. @has already holds the bits of the caller. */
+static void fill_call(struct setnsmon_setns *restrict to, const struct event *restrict event,
+		      u32 has)
+{
+	u8 entry_abi = READ_ONCE(event->entry_abi);
+	u32 flags = entry_abi == ARCH_ABI_32 ? SETNSMON_FLAG_KERNEL_COMPAT : 0;
+
+	has |= READ_ONCE(event->target.has);
 	if (COMPAT_HAS_NS_IDS)
-		call->has |= SETNSMON_HAS_NS_IDS;
-	if (is_ownerless(call) && call->caller_userns_level)
-		call->flags |= SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD;
-	if (call->relation > SETNSMON_RELATION_SAME)
-		call->flags |= SETNSMON_FLAG_USERNS_CROSS;
-	if (call->relation == SETNSMON_RELATION_ANCESTOR)
-		call->flags |= SETNSMON_FLAG_UPWARD;
-}
-
-static void conclude_audit(struct setnsmon_setns *call)
-{
-	if (call->loginuid == AUDIT_UID_UNSET)
-		call->loginuid = 0;
-	else
-		call->has |= SETNSMON_HAS_LOGINUID;
-	if (call->sessionid == AUDIT_SID_UNSET)
-		call->sessionid = 0;
-	else
-		call->has |= SETNSMON_HAS_SESSIONID;
-}
-
-static void conclude_return(struct setnsmon_setns *call)
-{
-	u32 changed = call->joined;
-
-	call->has |= SETNSMON_HAS_RET;
-	call->joined = 0;
-	if (!changed) {
-		memcpy(call->after, call->before, sizeof(call->after));
-		call->cap_effective_after = call->cap_effective;
+		has |= SETNSMON_HAS_NS_IDS;
+	to->fd = event->fd;
+	to->nstype = event->nstype;
+	to->abi = arch_call_abi(READ_ONCE(event->number), entry_abi);
+	to->pad = 0;
+	fill_namespace(to, &event->target, has);
+	to->fd_kind = event->target.fd_kind;
+	fill_owner(to, &event->target, has);
+	fill_process(to, &event->target, has);
+	flags |= target_flags(to, has);
+	if (likely(READ_ONCE(event->tracked))) {
+		flags |= fill_return(to, event, has);
+		has |= SETNSMON_HAS_RET;
+	} else {
+		flags |= fill_no_return(to, event);
 	}
-	if (call->cap_effective_after & ~call->cap_effective)
-		call->flags |= SETNSMON_FLAG_CAPS_GAINED;
-	if (call->ret == 0)
-		conclude_success(call, changed);
-	else if (call->ret == -EPERM || call->ret == -EACCES)
-		call->flags |= SETNSMON_FLAG_DENIED;
+	to->has = has;
+	to->flags = flags;
 }
 
-static void conclude_no_return(struct setnsmon_setns *call)
+void record_from_event(struct setnsmon_record *restrict to, const struct event *restrict event,
+		       u32 cpu)
 {
-	call->duration_ns = 0;
-	call->cap_effective_after = 0;
-	call->ret = 0;
-	call->joined = 0;
-	memset(call->after, 0, sizeof(call->after));
+	u32 has;
+
+	to->type = SETNSMON_RECORD_SETNS;
+	to->size = sizeof(*to);
+	to->cpu = cpu;
+	to->seq = event->key.seq;
+	to->boot_ns = event->key.stamp;
+	to->real_ns = event->real_ns;
+	has = fill_caller(&to->setns, &event->caller);
+	fill_before(&to->setns, &event->before);
+	fill_call(&to->setns, event, has);
 }
 
-void conclude(struct setnsmon_record *record, u32 cpu)
+void record_from_gap(struct setnsmon_record *to, const struct setnsmon_record *next, u64 count)
 {
-	struct setnsmon_setns *call = &record->setns;
-
-	record->type = SETNSMON_RECORD_SETNS;
-	record->size = sizeof(*record);
-	record->cpu = cpu;
-	call->caller_userns_inum = call->before[SETNSMON_LINK_USER];
-	call->pad = 0;
-	call->pad2 = 0;
-	call->has |= SETNSMON_HAS_CGROUP;
-	conclude_target(call);
-	conclude_audit(call);
-	end_comm(call);
-	if (call->flags & SETNSMON_FLAG_RET_UNKNOWN)
-		conclude_no_return(call);
-	else
-		conclude_return(call);
+	/* Clears the rest of the union as well, which an initializer need not do. */
+	memset(to, 0, sizeof(*to));
+	to->type = SETNSMON_RECORD_LOST;
+	to->size = sizeof(*to);
+	to->cpu = next->cpu;
+	to->seq = next->seq - count;
+	to->boot_ns = next->boot_ns;
+	to->real_ns = next->real_ns;
+	to->lost.count = count;
 }

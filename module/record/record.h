@@ -1,31 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What follows from what was noted of a call. The caller of setns(2) pays for what only
- * it can know, and only then; the rest of a record is worked out by each who reads it.
- *
- * So a record in a ring is a note: struct setnsmon_record, but
- *
- *   - @type, @size and @cpu are undefined, as are the padding, and what is not there;
- *     so is @caller_userns_inum, which @before has as well;
- *   - @has tells of the target and of its owner alone, and not of their 64-bit ids; and
- *     what it says is not there is undefined;
- *   - @flags tells of the entry, and of a return that could not be followed, alone;
- *   - @joined holds a bit for each link that the call changed; where it is 0, @after and
- *     @cap_effective_after are undefined, for they are @before and @cap_effective: rights
- *     change with the user namespace alone;
- *   - @loginuid and @sessionid are as the kernel has them, also where they were not set;
- *   - @comm may hold anything behind its first NUL.
+ * Turns private events into public records. The caller of setns(2) pays only for what must
+ * be read at the call; every reader pays for what can be derived later. Pure: no state, no
+ * locks, any context.
  */
-#ifndef SETNSMON_CONCLUDE_H
-#define SETNSMON_CONCLUDE_H
+#ifndef SETNSMON_RECORD_H
+#define SETNSMON_RECORD_H
 
-#include <linux/setnsmon.h>
-#include <linux/types.h>
+#include "capture/event.h"
 
-/* The links of the initial namespaces: to be set before any record is read. */
-extern u32 conclude_initial[SETNSMON_LINKS];
+/*
+ * Makes the record of an event that was recorded on @cpu. Sets all of @to.
+ *
+ * The event may be overwritten while it is read, because readers read it in the ring. Then
+ * the record is worthless, and the caller discards it.
+ */
+void record_from_event(struct setnsmon_record *restrict to, const struct event *restrict event,
+		       u32 cpu);
 
-/* Makes a note, made on @cpu, a whole record. Any context. */
-void conclude(struct setnsmon_record *record, u32 cpu);
+/* Makes the record of a gap of @count events just before @next. Sets all of @to. */
+void record_from_gap(struct setnsmon_record *to, const struct setnsmon_record *next, u64 count);
 
-#endif /* SETNSMON_CONCLUDE_H */
+#endif /* SETNSMON_RECORD_H */

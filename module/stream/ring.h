@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One ring: fixed-size records, one writer that never waits and never fails,
- * any number of readers that never disturb it. The essay is in ring.c.
+ * One ring: fixed-size slots, one writer that never waits and never fails, and any number
+ * of readers that never disturb it. The essay is in ring.c.
  */
 #ifndef SETNSMON_RING_H
 #define SETNSMON_RING_H
@@ -10,13 +10,13 @@
 
 /**
  * struct ring - the writer's end; readers only look
- * @head: records committed so far; so the number of the next one
+ * @head: number of entries committed so far, and so the number of the next one
  * @slots: memory of ring_bytes(), zeroed, owned by the caller
- * @slot: of the record that is being written; the writer's alone
- * @mask: of a record's number, what is the number of its slot: @records - 1
+ * @slot: slot of the entry that is being written; used by the writer only
+ * @mask: @records - 1, turns an entry's number into the number of its slot
  * @stride: 64-bit words from one slot to the next
- * @records: how many slots, a power of two
- * @words: 64-bit words of one record
+ * @records: number of slots, a power of two
+ * @words: 64-bit words of one entry
  */
 struct ring {
 	u64 head;
@@ -28,20 +28,20 @@ struct ring {
 	u32 words;
 };
 
-/* What ring_read() found. */
+/* The result of ring_read() and ring_peek(). */
 enum ring_result {
-	RING_EMPTY, /* nothing that this reader has not had */
-	RING_READ,  /* one record, and the cursor moved on by one */
-	RING_LOST,  /* overtaken: the cursor moved on by *lost, nothing was read */
+	RING_EMPTY, /* nothing new for this reader */
+	RING_READ,  /* one entry was copied; ring_read() moved the cursor on by one */
+	RING_LOST,  /* overtaken: the cursor moved on by *lost, nothing was copied */
 };
 
-/* Bytes of slot memory that a ring needs. */
+/* Returns the bytes of slot memory that a ring needs. */
 size_t ring_bytes(u32 records, u32 words);
 
-/* @records must be a power of two and @slots zeroed. Not yet visible to readers. */
+/* Sets up a ring that no reader sees yet. @records is a power of two, @slots is zeroed. */
 void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words);
 
-/* The states of a slot: record @n is being written, or is there. */
+/* The states of a slot: entry @n is being written, or is complete. */
 static inline u64 ring_state_writing(u64 n)
 {
 	return 2 * n + 1;
@@ -52,19 +52,20 @@ static inline u64 ring_state_holds(u64 n)
 	return 2 * n + 2;
 }
 
-/* The slot of record @n: its state; the words follow. */
+/* Returns the slot of entry @n: one word of state, followed by the words of the entry. */
 static inline u64 *ring_slot(const struct ring *ring, u64 n)
 {
 	return ring->slots + (n & ring->mask) * ring->stride;
 }
 
 /*
- * Writer only, and only one at a time: between ring_begin() and ring_commit()
- * it must not be preempted by another writer of this ring. Never waits.
- * ring_begin() returns the words of the new record, in place, to be filled:
- * they hold what an older record left there. Its number is @head. What is timed
- * after ring_begin() cannot be overlooked by a reader that calls
- * ring_settled() after a later reading of the same clock.
+ * ring_begin() returns the words of a new entry, to be filled in place. They still hold an
+ * older entry. The number of the new entry is @head. ring_commit() publishes it. Neither
+ * ever waits. Only one writer may be between the two, and no other writer of this ring may
+ * preempt it.
+ *
+ * A reader that reads the clock and then calls ring_settled() cannot overlook an entry that
+ * was stamped after ring_begin() and before that reading.
  */
 static inline u64 *ring_begin(struct ring *ring)
 {
@@ -86,55 +87,80 @@ static inline void ring_commit(struct ring *ring)
 	smp_store_release(&ring->head, n + 1);		    /* C, writer's end */
 }
 
-/* The oldest record that is held, for a reader that starts there; and the end. */
+/* Returns the number of the oldest entry held, where a new reader starts. */
 u64 ring_oldest(const struct ring *ring);
 
+/* Returns the number after the newest entry. */
 static inline u64 ring_end(const struct ring *ring)
 {
 	return smp_load_acquire(&ring->head); /* C, reader's end */
 }
 
 /*
- * False while a write is under way. A reader that saw true knows that
- * ring_end() includes every record that was begun before.
+ * Returns false while a write is under way. After true, ring_end() includes every entry
+ * that was begun before the call.
  */
 bool ring_settled(const struct ring *ring);
 
-/* Of a reader whose record is not there any more: moves it on, and tells how many are gone. */
+/*
+ * Moves a reader on whose next entry was overwritten. Sets *@lost, unless NULL, to the
+ * number of entries it missed.
+ */
 enum ring_result ring_overtaken(const struct ring *ring, u64 *cursor, u64 *lost);
 
 /*
- * Copies @count words, from word @first on, of record *@cursor, or steps on and tells how
- * many are gone, unless @lost is NULL. Never waits, any context.
+ * Reading entry @n in its slot: ring_holds() returns whether it is there, and
+ * ring_still_holds(), after its words were read, whether they are those of the entry. In
+ * between the writer may overwrite the words at any time. Neither waits, any context.
+ */
+static inline bool ring_holds(const u64 *slot, u64 n)
+{
+	return smp_load_acquire(&slot[0]) == ring_state_holds(n); /* A, reader's end */
+}
+
+static inline bool ring_still_holds(const u64 *slot, u64 n)
+{
+	smp_rmb(); /* B, reader's end */
+	return READ_ONCE(slot[0]) == ring_state_holds(n);
+}
+
+/* Copies @count words of entry @n, starting with word @first. Returns false if it is gone. */
+static inline bool ring_copy(const u64 *slot, u64 n, u32 first, u32 count, u64 *words)
+{
+	if (!ring_holds(slot, n))
+		return false;
+	copy_racing_words(words, slot + 1 + first, count);
+	return ring_still_holds(slot, n);
+}
+
+/*
+ * Copies @count words of entry *@cursor, starting with word @first. If that entry was
+ * overwritten, moves the cursor on and sets *@lost, unless NULL, to the number of entries
+ * missed. Never waits, any context.
  */
 static inline enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 first, u32 count,
 					 u64 *words, u64 *lost)
 {
 	u64 n = *cursor;
-	const u64 *slot = ring_slot(ring, n);
 
 	if (n >= ring_end(ring))
 		return RING_EMPTY;
-	if (smp_load_acquire(&slot[0]) == ring_state_holds(n)) { /* A, reader's end */
-		copy_racing_words(words, slot + 1 + first, count);
-		smp_rmb(); /* B, reader's end */
-		if (READ_ONCE(slot[0]) == ring_state_holds(n))
-			return RING_READ;
-	}
+	if (ring_copy(ring_slot(ring, n), n, first, count, words))
+		return RING_READ;
 	return ring_overtaken(ring, cursor, lost);
 }
 
-/* After the record was read. */
+/* Moves the cursor past an entry that ring_peek() copied. */
 static inline void ring_step(u64 *cursor)
 {
 	WRITE_ONCE(*cursor, *cursor + 1);
 }
 
-/* The whole record, and a step on. */
-static inline enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *record,
+/* Copies the whole entry and moves the cursor on; otherwise like ring_peek(). */
+static inline enum ring_result ring_read(const struct ring *ring, u64 *cursor, u64 *entry,
 					 u64 *lost)
 {
-	enum ring_result result = ring_peek(ring, cursor, 0, ring->words, record, lost);
+	enum ring_result result = ring_peek(ring, cursor, 0, ring->words, entry, lost);
 
 	if (result == RING_READ)
 		ring_step(cursor);

@@ -1,67 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Waking a task costs more than all else that a call does for its record, and is
- * paid by the caller, for each reader that sleeps. So a call only asks for it, and
- * those that follow on its CPU find that it was asked for. The timer interrupts the
- * caller as well, so it wakes no more than one: the worker, which wakes the readers.
+ * Waking a task costs more than everything else that a call does for its record, and the
+ * caller would pay it again for each sleeping reader. So a call only requests a wake-up, and
+ * the calls that follow on its CPU find the request already made. The timer interrupts the
+ * caller as well, so it wakes just one task, the worker. The worker wakes the readers.
  *
- *      call    publish the record
- *              is anybody asleep?   no: done
- *              asked already?       yes: done
- *              asked = true, then the interrupt of irq_work starts the timer
- *      timer   asked = false
- *              due = true, wake the worker
+ *      call    publishes the entry
+ *              no sleeper: done
+ *              already requested: done
+ *              requested = true; the interrupt of irq_work then starts the timer
+ *      timer   requested = false
+ *              due = true, wakes the worker
  *      worker  due = false
- *              wake all
+ *              wakes all readers
  *
- * By way of irq_work, as the handler of a kretprobe must take no lock that an
- * interrupted or a probed function may hold: up to 5.10 it runs with one held
- * itself (kretprobe_hash_lock() in kernel/kprobes.c), and starting a timer takes
- * others (kernel/time/hrtimer.c). irq_work takes none.
+ * The detour through irq_work is necessary. A kretprobe handler must not take a lock that
+ * an interrupted or probed function may hold. Up to 5.10 the handler itself runs with one
+ * held (kretprobe_hash_lock() in kernel/kprobes.c), and starting a timer takes others
+ * (kernel/time/hrtimer.c). irq_work takes none.
  *
- * NOBODY SLEEPS OVER A RECORD
+ * NO READER SLEEPS WHILE AN ENTRY IS READY
  *
- * The timer runs on the CPU that asked, unless that went off line meanwhile, and the
- * worker anywhere. So four take part, each on a CPU of its own:
+ * The timer runs on the CPU of the request, unless that CPU went offline meanwhile. The
+ * worker runs anywhere. So four parties take part, each on its own CPU:
  *
- *      W    call     publishes, full barrier, looks for sleepers and at "asked"
- *      T    timer    asked = false, full barrier, wakes the worker
+ *      W    call     publishes, full barrier, looks for sleepers and at "requested"
+ *      T    timer    requested = false, full barrier, wakes the worker
  *           worker   wakes
- *      R    reader   queues itself, full barrier, looks for records
+ *      R    reader   queues itself, full barrier, looks for entries
  *
- * W with R: the call sees the reader in the queue, or the reader sees the record.
- * W with T: the call sees asked = false and asks again, or whoever looks after the
- * worker has woken sees the record. Timer and worker are the usual pair of one who
- * sets a condition and wakes, and one who sleeps until it is set, and clears it before
- * it acts (include/linux/sched.h, at set_current_state()). tests/model takes each of
- * the three away; T is for readers in poll(2), who stay in the queue: those in read(2)
- * pass its lock.
+ * W with R: the call sees the reader in the queue, or the reader sees the entry.
+ * W with T: the call sees requested = false and requests again, or a reader that looks
+ * after the worker's wake-up sees the entry. Timer and worker are the usual pair: one side
+ * sets a condition and wakes, the other sleeps until it is set and clears it before acting
+ * (include/linux/sched.h, at set_current_state()). tests/model removes each of the three
+ * barriers. T matters for readers in poll(2), which stay in the queue. Readers in read(2)
+ * take the queue's lock.
  *
- * Only a call on its own CPU sets "asked", with preemption off, and only the timer
- * clears it. Asking again before the interrupt came, or while the timer runs, is
- * what both irq_work and hrtimers are made for.
+ * Only a call on its own CPU sets "requested", with preemption off, and only the timer
+ * clears it. Both irq_work and hrtimers allow another request before the interrupt came or
+ * while the timer runs.
  *
- * A CPU GOES OFF LINE
+ * A CPU GOES OFFLINE
  *
- * What a call leaves to its CPU is done there, or by another one. Before a CPU's
- * interrupts go off for good, so late that no call is made there any more, it has
- * taken the one that starts the timer. And hrtimers_cpu_dying() gives a timer that
- * is still pending to another CPU. The worker is bound to none.
+ * Pending work is done on its own CPU or on another. A dying CPU still handles the pending
+ * irq_work: its interrupts are disabled only after the last call on it. hrtimers_cpu_dying()
+ * moves a pending timer to another CPU. The worker is bound to none.
  *
- * On PREEMPT_RT others' irq_work is left to a thread of the CPU, and that would be
- * wrong here. User tasks are moved away first, but for those that migrate_disable()
- * binds to the CPU: who waits for a spinlock, say. The CPU parks its threads
- * (smpboot_park_threads()) and only then waits for these (sched_cpu_wait_empty()).
- * For what such a call asks nobody would be there until the CPU comes back: readers
- * would sleep on, and rmmod wait in irq_work_sync(). So here it is the interrupt that
- * does the work, and the timer's own that wakes the worker: starting a timer takes raw
- * spinlocks only, and so does waking one task. The lock of those who sleep, which is none
- * there, is the worker's to take.
+ * On PREEMPT_RT ordinary irq_work runs in a per-CPU kthread, which is too late here. User
+ * tasks migrate away from a dying CPU first, except those that migrate_disable() binds to
+ * it, for example while they wait for a spinlock. The CPU parks its threads
+ * (smpboot_park_threads()) and only then waits for such tasks (sched_cpu_wait_empty()).
+ * A request from one of them would stay pending until the CPU comes back: readers would
+ * sleep on, and rmmod would wait in irq_work_sync(). So the hard interrupt starts the timer,
+ * and the hard timer interrupt wakes the worker. Both take raw spinlocks only. The wait
+ * queue lock is a sleeping lock on PREEMPT_RT, so only the worker takes it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include "compat.h"
 #include "stream/wakeup.h"
+#include "compat.h"
 
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -70,17 +68,17 @@
 #include <linux/poll.h>
 #include <linux/sched.h>
 
-DECLARE_WAIT_QUEUE_HEAD(waker_queue);
+DECLARE_WAIT_QUEUE_HEAD(wakeup_queue);
 
-DEFINE_PER_CPU(struct waker, wakers);
+DEFINE_PER_CPU(struct wakeup, wakeups);
 
 /*
- * Each reader has every record for itself, so all are woken, also those who wait
- * exclusively (EPOLLEXCLUSIVE), of whom wake_up_interruptible_poll() wakes one.
+ * Every reader gets every record, so all must wake, even exclusive waiters (EPOLLEXCLUSIVE).
+ * wake_up_interruptible_poll() would wake only one of those.
  */
-void waker_wake(void)
+void wakeup_now(void)
 {
-	__wake_up(&waker_queue, TASK_INTERRUPTIBLE, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
+	__wake_up(&wakeup_queue, TASK_INTERRUPTIBLE, 0, poll_to_key(EPOLLIN | EPOLLRDNORM));
 }
 
 static struct task_struct *worker;
@@ -97,59 +95,59 @@ static int work(void *unused)
 			continue;
 		}
 		__set_current_state(TASK_RUNNING);
-		waker_wake();
+		wakeup_now();
 	}
 	__set_current_state(TASK_RUNNING);
 	return 0;
 }
 
-static void start(struct irq_work *starter)
+static void start_timer(struct irq_work *starter)
 {
-	struct waker *waker = container_of(starter, struct waker, starter);
+	struct wakeup *wakeup = container_of(starter, struct wakeup, starter);
 
-	hrtimer_start(&waker->timer, ns_to_ktime(WAKER_DELAY_NS), HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&wakeup->timer, ns_to_ktime(WAKEUP_DELAY_NS), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
 static enum hrtimer_restart expire(struct hrtimer *timer)
 {
-	struct waker *waker = container_of(timer, struct waker, timer);
+	struct wakeup *wakeup = container_of(timer, struct wakeup, timer);
 
-	WRITE_ONCE(waker->asked, false);
+	WRITE_ONCE(wakeup->requested, false);
 	smp_mb(); /* T */
 	WRITE_ONCE(due, true);
 	wake_up_process(worker);
 	return HRTIMER_NORESTART;
 }
 
-int waker_init(void)
+int wakeup_init(void)
 {
-	struct waker *waker;
+	struct wakeup *wakeup;
 	int cpu;
 
-	/* Of no CPU in particular, as the one of the caller is busy with the caller. */
+	/* Not bound to a CPU: the CPU of the request is usually still running the caller. */
 	worker = kthread_run(work, NULL, "setnsmon");
 	if (IS_ERR(worker)) {
-		pr_err("no thread to wake readers (error %ld)\n", PTR_ERR(worker));
+		pr_err("cannot start the thread that wakes readers (error %ld)\n", PTR_ERR(worker));
 		return PTR_ERR(worker);
 	}
 	set_user_nice(worker, MIN_NICE);
 	for_each_possible_cpu (cpu) {
-		waker = per_cpu_ptr(&wakers, cpu);
-		compat_init_hard_irq_work(&waker->starter, start);
-		compat_hrtimer_setup(&waker->timer, expire, CLOCK_MONOTONIC,
+		wakeup = per_cpu_ptr(&wakeups, cpu);
+		compat_init_hard_irq_work(&wakeup->starter, start_timer);
+		compat_hrtimer_setup(&wakeup->timer, expire, CLOCK_MONOTONIC,
 				     HRTIMER_MODE_REL_PINNED_HARD);
 	}
 	return 0;
 }
 
-void waker_exit(void)
+void wakeup_exit(void)
 {
 	int cpu;
 
-	/* In this order, as the one starts the other. */
+	/* In this order: the irq_work starts the timer. */
 	for_each_possible_cpu (cpu) {
-		irq_work_sync(&per_cpu_ptr(&wakers, cpu)->starter);
-		hrtimer_cancel(&per_cpu_ptr(&wakers, cpu)->timer);
+		irq_work_sync(&per_cpu_ptr(&wakeups, cpu)->starter);
+		hrtimer_cancel(&per_cpu_ptr(&wakeups, cpu)->timer);
 	}
 	kthread_stop(worker);
 }

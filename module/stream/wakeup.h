@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where readers sleep, and who wakes them: a call that finds one asleep asks for
- * it, and a quarter of a millisecond later all are woken, for all that was
- * recorded until then. The essay is in waker.c.
+ * The wait queue of sleeping readers, and a cheap way for probe handlers to wake them: a
+ * call requests a wake-up, and a quarter of a millisecond later all readers are woken for
+ * everything recorded until then. The essay is in wakeup.c.
  */
-#ifndef SETNSMON_WAKER_H
-#define SETNSMON_WAKER_H
+#ifndef SETNSMON_WAKEUP_H
+#define SETNSMON_WAKEUP_H
 
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
@@ -13,52 +13,53 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
-/* So long after the call that asked for it readers are woken, in nanoseconds. */
-#define WAKER_DELAY_NS 250000
+/* Delay between a wake-up request and the wake-up, in nanoseconds. */
+#define WAKEUP_DELAY_NS 250000
 
 /**
- * struct waker - what one CPU wakes readers by
- * @asked: from the call that asked until @timer expires
- * @starter: starts @timer, from a context in which that is allowed
- * @timer: has the readers woken
+ * struct wakeup - the state of one CPU
+ * @requested: true from the request until @timer expires
+ * @starter: starts @timer from a context that allows it
+ * @timer: wakes the thread that wakes the readers
  */
-struct waker {
-	bool asked;
+struct wakeup {
+	bool requested;
 	struct irq_work starter;
 	struct hrtimer timer;
 };
 
-DECLARE_PER_CPU(struct waker, wakers);
+DECLARE_PER_CPU(struct wakeup, wakeups);
 
-/* Where readers sleep. */
-extern struct wait_queue_head waker_queue;
-
-/*
- * Before the first call; after the last one, and after the last reader: may sleep.
- * An error, with the reason in the log.
- */
-int waker_init(void);
-void waker_exit(void);
+/* Readers sleep here. */
+extern struct wait_queue_head wakeup_queue;
 
 /*
- * After a record was published: readers who sleep are to be woken. With
- * preemption off, in no interrupt. Never waits, takes no lock.
+ * Starts and stops the thread that wakes readers: before the first call and after the last
+ * call and reader. wakeup_init() returns an error with the reason in the kernel log. Both
+ * may sleep.
  */
-static __always_inline void waker_ask(void)
+int wakeup_init(void);
+void wakeup_exit(void);
+
+/*
+ * Requests a wake-up of sleeping readers, after an entry was published. For probe handlers:
+ * preemption is off, and the context is not an interrupt. Takes no lock and never waits.
+ */
+static __always_inline void wakeup_request(void)
 {
-	struct waker *waker;
+	struct wakeup *wakeup;
 
-	/* W of waker.c: a full barrier is in wq_has_sleeper(), whatever it finds. */
-	if (likely(!wq_has_sleeper(&waker_queue)))
+	/* W of wakeup.c: wq_has_sleeper() contains the full barrier. */
+	if (likely(!wq_has_sleeper(&wakeup_queue)))
 		return;
-	waker = this_cpu_ptr(&wakers);
-	if (!READ_ONCE(waker->asked)) {
-		WRITE_ONCE(waker->asked, true);
-		irq_work_queue(&waker->starter);
+	wakeup = this_cpu_ptr(&wakeups);
+	if (!READ_ONCE(wakeup->requested)) {
+		WRITE_ONCE(wakeup->requested, true);
+		irq_work_queue(&wakeup->starter);
 	}
 }
 
-/* Lets all who sleep look again, now. Any context but a probe's. */
-void waker_wake(void);
+/* Wakes all sleeping readers immediately. Any context except a probe handler. */
+void wakeup_now(void);
 
-#endif /* SETNSMON_WAKER_H */
+#endif /* SETNSMON_WAKEUP_H */

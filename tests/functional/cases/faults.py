@@ -187,7 +187,7 @@ def name_taken(check):
     try:
         check(os.path.lexists(DEVICE), "nobody has taken the name")
         refused_load(check, Image(), ["EEXIST", "EBUSY"],
-                     "cannot make /dev/setnsmon (error -17)")
+                     "cannot create /dev/setnsmon (error -17)")
     finally:
         unload()
         must("rmmod", "squatter")
@@ -280,8 +280,8 @@ REASONS = {
     "register_kretprobe": "prob",
     "filp_open": "cannot open /proc/self/ns/",
     "__vmalloc_node": "no memory for",     # by vzalloc_node(), which may end in it
-    "kthread_create_on_node": "no thread to wake readers",
-    "misc_register": "cannot make /dev/setnsmon",
+    "kthread_create_on_node": "cannot start the thread that wakes readers",
+    "misc_register": "cannot create /dev/setnsmon",
 }
 
 

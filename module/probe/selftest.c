@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Arms a pair on a function of our own and calls that function once. Nothing else can produce
+ * its argument and its return value.
+ *
+ * There are two such functions, because the kernel may refuse one without a reason. It lets
+ * nobody probe the address of a WARN(), and it remembers the WARN()s of a module's init code
+ * after that code is freed (find_bug() in lib/bug.c). This module may occupy that memory now.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "probe/selftest.h"
+#include "probe/probe.h"
+
+#include <linux/err.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+/* What the handlers saw. */
+static struct {
+	const struct pt_regs *regs;
+	unsigned int entered;
+	unsigned int untracked;
+	long value;
+} seen;
+
+static noinline int first_target(const struct pt_regs *regs)
+{
+	barrier();
+	return regs ? 0x5e75 : 0;
+}
+
+static noinline int second_target(const struct pt_regs *regs)
+{
+	barrier();
+	return regs ? 0x5e76 : 0;
+}
+
+static const struct selftest_target {
+	int (*call)(const struct pt_regs *regs);
+	int value;
+} targets[] = { { first_target, 0x5e75 }, { second_target, 0x5e76 } };
+
+static void selftest_entered(long *data, const struct pt_regs *regs, unsigned int abi)
+{
+	seen.regs = regs;
+	seen.entered++;
+}
+NOKPROBE_SYMBOL(selftest_entered);
+
+static void selftest_returned(long *data, long value, unsigned int abi)
+{
+	seen.value = value;
+}
+NOKPROBE_SYMBOL(selftest_returned);
+
+static void selftest_untracked(const struct pt_regs *regs, unsigned int abi)
+{
+	seen.untracked++;
+}
+NOKPROBE_SYMBOL(selftest_untracked);
+
+DEFINE_PROBE_HANDLERS(selftest, ARCH_ABI_64, long, selftest_entered, selftest_returned,
+		      selftest_untracked);
+
+/* Returns what went wrong, NULL if nothing did. */
+static const char *find_fault(const struct pt_regs *regs, int value)
+{
+	if (!seen.entered && !seen.untracked)
+		return "kprobes do not fire; see /sys/kernel/debug/kprobes/enabled";
+	if (seen.untracked)
+		return "the kprobe ran before the kretprobe, or the kretprobe did not run";
+	if (seen.entered != 1 || seen.regs != regs)
+		return "the kretprobe did not see the call as it was made";
+	if ((int)seen.value != value)
+		return "the return value did not arrive";
+	return NULL;
+}
+
+/* Arms @pair on the first target that the kernel allows. Returns that target, or an error. */
+static const struct selftest_target *arm_target(struct probe_pair *pair)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(targets); i++) {
+		pair->address = targets[i].call;
+		err = probe_arm_pair(pair, 1);
+		if (!err)
+			return &targets[i];
+		if (err != -EINVAL)
+			break;
+	}
+	return ERR_PTR(err);
+}
+
+int selftest_probes(void)
+{
+	static const struct pt_regs regs;
+	static struct probe_pair pair = { .ops = PROBE_OPS(selftest, long) };
+	/* volatile, so that the compiler can neither inline the call nor know its result */
+	const struct selftest_target *volatile target;
+	const char *fault;
+
+	memset(&seen, 0, sizeof(seen));
+	target = arm_target(&pair);
+	if (IS_ERR(target)) {
+		pr_err("kprobes cannot be used here (error %ld)\n", PTR_ERR(target));
+		return PTR_ERR(target);
+	}
+	target->call(&regs);
+	probe_disarm_pair(&pair);
+
+	fault = find_fault(&regs, target->value);
+	if (fault) {
+		pr_err("not loaded, because calls would be missed: %s\n", fault);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}

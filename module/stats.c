@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "stats.h"
+#include "probe/probe.h"
+#include "stream/rings.h"
+
+#include <linux/atomic.h>
+#include <linux/device.h>
+
+static atomic_t readers = ATOMIC_INIT(0);
+
+void stats_add_reader(void)
+{
+	atomic_inc(&readers);
+}
+
+void stats_remove_reader(void)
+{
+	atomic_dec(&readers);
+}
+
+/* Reads "recorded" before "entered", so that the former never exceeds the latter. */
+void stats_read(struct setnsmon_counters *counters)
+{
+	struct probe_totals totals;
+
+	counters->recorded = rings_committed();
+	smp_rmb();
+	probe_totals(&totals);
+	counters->entered = totals.entered;
+	counters->missed = totals.missed;
+	counters->ret_unknown = totals.ret_unknown;
+	counters->readers = atomic_read(&readers);
+	counters->lost = 0;
+}
+
+#define COUNTER_ATTR(name)                                                                         \
+	static ssize_t name##_show(struct device *device, struct device_attribute *attr,           \
+				   char *buf)                                                      \
+	{                                                                                          \
+		struct setnsmon_counters counters;                                                 \
+                                                                                                   \
+		stats_read(&counters);                                                             \
+		return sysfs_emit(buf, "%llu\n", counters.name);                                   \
+	}                                                                                          \
+	static DEVICE_ATTR_RO(name)
+
+COUNTER_ATTR(entered);
+COUNTER_ATTR(recorded);
+COUNTER_ATTR(missed);
+COUNTER_ATTR(ret_unknown);
+COUNTER_ATTR(readers);
+
+static struct attribute *stats_attrs[] = {
+	&dev_attr_entered.attr,	    &dev_attr_recorded.attr, &dev_attr_missed.attr,
+	&dev_attr_ret_unknown.attr, &dev_attr_readers.attr,  NULL,
+};
+
+static const struct attribute_group stats_group = { .attrs = stats_attrs };
+
+const struct attribute_group *stats_groups[] = { &stats_group, NULL };
