@@ -23,7 +23,7 @@ static u64 bytes_before_nul(u64 word)
  * Copies the name and zeroes the bytes after the first NUL. They may be left over from a
  * longer name (on Linux 5.10), or from a name that another thread was writing.
  */
-static void fill_comm(struct setnsmon_setns *restrict to, const u8 *from)
+static void fill_comm(struct setnsmon_setns *__restrict to, const u8 *from)
 {
 	u64 first, second, mask;
 
@@ -45,7 +45,8 @@ static void fill_comm(struct setnsmon_setns *restrict to, const u8 *from)
  */
 
 /* Returns SETNSMON_HAS_* bits of what it filled in. */
-static u32 fill_caller(struct setnsmon_setns *restrict to, const struct event_caller *restrict from)
+static u32 fill_caller(struct setnsmon_setns *__restrict to,
+		       const struct event_caller *__restrict from)
 {
 	u32 has = SETNSMON_HAS_CGROUP;
 	u32 loginuid = READ_ONCE(from->loginuid);
@@ -77,8 +78,8 @@ static u32 fill_caller(struct setnsmon_setns *restrict to, const struct event_ca
 	return has;
 }
 
-static void fill_before(struct setnsmon_setns *restrict to,
-			const struct event_before *restrict from)
+static void fill_before(struct setnsmon_setns *__restrict to,
+			const struct event_before *__restrict from)
 {
 	to->cap_permitted = from->cap_permitted;
 	to->cap_effective = from->cap_effective;
@@ -87,8 +88,8 @@ static void fill_before(struct setnsmon_setns *restrict to,
 	to->caller_userns_uid = from->userns_uid;
 }
 
-static void fill_namespace(struct setnsmon_setns *restrict to,
-			   const struct event_target *restrict from, u32 has)
+static void fill_namespace(struct setnsmon_setns *__restrict to,
+			   const struct event_target *__restrict from, u32 has)
 {
 	if (has & SETNSMON_HAS_TARGET_NS) {
 		to->target_id = COMPAT_HAS_NS_IDS ? from->id : 0;
@@ -101,8 +102,8 @@ static void fill_namespace(struct setnsmon_setns *restrict to,
 	}
 }
 
-static void fill_owner(struct setnsmon_setns *restrict to, const struct event_target *restrict from,
-		       u32 has)
+static void fill_owner(struct setnsmon_setns *__restrict to,
+		       const struct event_target *__restrict from, u32 has)
 {
 	if (has & SETNSMON_HAS_OWNER) {
 		to->owner_id = COMPAT_HAS_NS_IDS ? from->owner_id : 0;
@@ -119,8 +120,8 @@ static void fill_owner(struct setnsmon_setns *restrict to, const struct event_ta
 	}
 }
 
-static void fill_process(struct setnsmon_setns *restrict to,
-			 const struct event_target *restrict from, u32 has)
+static void fill_process(struct setnsmon_setns *__restrict to,
+			 const struct event_target *__restrict from, u32 has)
 {
 	to->target_pid = has & SETNSMON_HAS_TARGET_PID ? from->pid : 0;
 	if (unlikely(has & SETNSMON_HAS_TARGET_LINKS))
@@ -232,7 +233,7 @@ static void copy_links_twice(u32 *first, u32 *second, const u32 *from)
 }
 
 /* Fills in what a call changed, and returns the flags that follow from it. */
-static u32 fill_change(struct setnsmon_setns *restrict to, const struct event *restrict event,
+static u32 fill_change(struct setnsmon_setns *__restrict to, const struct event *__restrict event,
 		       u32 changed)
 {
 	u32 flags = 0;
@@ -248,14 +249,15 @@ static u32 fill_change(struct setnsmon_setns *restrict to, const struct event *r
 }
 
 /* Fills in a call that changed nothing. */
-static void fill_no_change(struct setnsmon_setns *restrict to, const struct event *restrict event)
+static void fill_no_change(struct setnsmon_setns *__restrict to,
+			   const struct event *__restrict event)
 {
 	copy_links_twice(to->before, to->after, event->before.links);
 	to->cap_effective_after = to->cap_effective;
 }
 
 /* Fills in the result, and returns the flags that follow from it. */
-static u32 fill_return(struct setnsmon_setns *restrict to, const struct event *restrict event,
+static u32 fill_return(struct setnsmon_setns *__restrict to, const struct event *__restrict event,
 		       u32 has)
 {
 	s32 ret = READ_ONCE(event->ret);
@@ -276,7 +278,8 @@ static u32 fill_return(struct setnsmon_setns *restrict to, const struct event *r
 	return flags;
 }
 
-static u32 fill_no_return(struct setnsmon_setns *restrict to, const struct event *restrict event)
+static u32 fill_no_return(struct setnsmon_setns *__restrict to,
+			  const struct event *__restrict event)
 {
 	memcpy(to->before, event->before.links, sizeof(to->before));
 	memset(to->after, 0, sizeof(to->after));
@@ -288,7 +291,7 @@ static u32 fill_no_return(struct setnsmon_setns *restrict to, const struct event
 }
 
 /* Fills in the target and the result. @has already holds the bits of the caller. */
-static void fill_call(struct setnsmon_setns *restrict to, const struct event *restrict event,
+static void fill_call(struct setnsmon_setns *__restrict to, const struct event *__restrict event,
 		      u32 has)
 {
 	u8 entry_abi = READ_ONCE(event->entry_abi);
@@ -316,7 +319,7 @@ static void fill_call(struct setnsmon_setns *restrict to, const struct event *re
 	to->flags = flags;
 }
 
-void record_from_event(struct setnsmon_record *restrict to, const struct event *restrict event,
+void record_from_event(struct setnsmon_record *__restrict to, const struct event *__restrict event,
 		       u32 cpu)
 {
 	u32 has;

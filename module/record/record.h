@@ -15,7 +15,7 @@
  * The event may be overwritten while it is read, because readers read it in the ring. Then
  * the record is worthless, and the caller discards it.
  */
-void record_from_event(struct setnsmon_record *restrict to, const struct event *restrict event,
+void record_from_event(struct setnsmon_record *__restrict to, const struct event *__restrict event,
 		       u32 cpu);
 
 /* Makes the record of a gap of @count events just before @next. Sets all of @to. */
