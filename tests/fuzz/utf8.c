@@ -1,26 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* UTF-8 is decoded as by iconv(3), and repaired text is valid for iconv(3). */
+/* UTF-8 is decoded as iconv(3) does, and a text is repaired as iconv would convert all of it. */
 #define _GNU_SOURCE
 #include "unicode.h"
 #include "term/utf8.h"
 
-/* Repairs the text with the decoder of iconv(3), one character at a time. */
-static size_t repaired(char *text, const u8 *s, size_t len)
+/*
+ * Has iconv convert all of the text at once to UTF-32, with U+FFFD in the place of each byte at which
+ * it stops and of DEL. Returns the number of characters.
+ */
+static size_t to_characters(u32 *characters, const u8 *s, size_t len)
 {
-	char *p = text;
-	unsigned int n;
-	u32 code;
+	char *in = (char *)s, *out = (char *)characters;
+	size_t in_left = len, out_left = (len + 1) * sizeof(*characters), i, count;
 
-	for (; len; s += n, len -= n) {
-		n = unicode_decode(s, len, &code);
-		if (n && code != 0x7f) {
-			p = mempcpy(p, s, n);
-		} else {
-			n = 1;
-			p = stpcpy(p, "\357\277\275");
-		}
+	iconv(to_utf32, NULL, NULL, NULL, NULL);
+	while (iconv(to_utf32, &in, &in_left, &out, &out_left) == (size_t)-1) {
+		REQUIRE(in_left, "iconv stops at the end");
+		*(u32 *)out = 0xfffd;
+		out += sizeof(*characters);
+		out_left -= sizeof(*characters);
+		in++;
+		in_left--;
+		iconv(to_utf32, NULL, NULL, NULL, NULL);
 	}
-	return p - text;
+	count = (u32 *)out - characters;
+	for (i = 0; i < count; i++)
+		if (characters[i] == 0x7f)
+			characters[i] = 0xfffd;
+	return count;
+}
+
+/* The text that these bytes must become, also by iconv. Returns its length. */
+static size_t repaired(char *text, size_t size, const u8 *s, size_t len)
+{
+	static iconv_t to_utf8;
+	u32 *characters = malloc((len + 1) * sizeof(*characters));
+	char *in = (char *)characters, *out = text;
+	size_t in_left = to_characters(characters, s, len) * sizeof(*characters), out_left = size;
+
+	if (!to_utf8)
+		to_utf8 = iconv_open("UTF-8", "UTF-32LE");
+	REQUIRE(iconv(to_utf8, &in, &in_left, &out, &out_left) == 0 && !in_left, "not convertible");
+	free(characters);
+	return out - text;
 }
 
 static void check_repair(const u8 *s, size_t len)
@@ -28,7 +50,8 @@ static void check_repair(const u8 *s, size_t len)
 	char *got = malloc(UTF8_REPAIRED(len) + 1), *want = malloc(UTF8_REPAIRED(len) + 1);
 	size_t got_len = utf8_repair(got, s, len);
 
-	REQUIRE(got_len == repaired(want, s, len), "%zu bytes of %zu", got_len, len);
+	REQUIRE(got_len == repaired(want, UTF8_REPAIRED(len) + 1, s, len), "%zu bytes of %zu",
+		got_len, len);
 	REQUIRE(!memcmp(got, want, got_len), "repaired to something else");
 	free(got);
 	free(want);

@@ -16,6 +16,7 @@
 #include "source/source.h"
 #include "term/escape.h"
 #include "term/utf8.h"
+#include "random.h"
 #include "tap.h"
 
 #include <fcntl.h>
@@ -110,17 +111,6 @@ static struct setnsmon_record ones(void)
 	memset(&rec, 0xff, sizeof(rec));
 	rec.type = SETNSMON_RECORD_SETNS;
 	return rec;
-}
-
-/* Seeded, so that each run has the same numbers. */
-static u64 random_state = 1;
-
-static u64 random_u64(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
 }
 
 static struct setnsmon_record random_record(void)

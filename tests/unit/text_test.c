@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "record/text.h"
+#include "random.h"
 #include "tap.h"
 
 #include <limits.h>
@@ -666,16 +667,6 @@ static void errors_of_any_number(void)
 		rec.setns.ret = ret;
 		check_line(&rec);
 	}
-}
-
-static u64 random_state = 1;
-
-static u64 random_u64(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
 }
 
 static void random_records_come_back(void)

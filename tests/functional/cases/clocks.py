@@ -80,23 +80,20 @@ def load(check):
     check(max(offsets) - min(offsets) < SECOND // 1000, "the two clocks drift apart")
 
 
-@case("calls that sleep, and 64 and 32 bit: the same")
-def sleepers(check):
-    with module(ring_records=4096):
-        threads = run_threads(400, "mimfi")
-        records = held()
-    check_times(check, threads, records)
-    check_order(check, records)
+def add_thread_case(name, roles, untracked=False, **parameters):
+    @case(name)
+    def threads_and_records(check):
+        with module(ring_records=4096, **parameters):
+            threads = run_threads(400, roles)
+            records = held()
+        if untracked:
+            check(any(not record.has & HAS_RET for record in records), "all were followed")
+        check_times(check, threads, records)
+        check_order(check, records)
 
 
-@case("calls that cannot be followed have the time at which they were entered")
-def unfollowed(check):
-    with module(ring_records=4096, maxactive=1):
-        threads = run_threads(400, "mmmfu")
-        records = held()
-    check(any(not record.has & HAS_RET for record in records), "all were followed")
-    check_times(check, threads, records)
-    check_order(check, records)
+add_thread_case("calls that sleep, and 64 and 32 bit: the same", "mimfi")
+add_thread_case("untracked calls have the time of their entry", "mmmfu", untracked=True, maxactive=1)
 
 
 @case("a reader that reads along while all CPUs call: in order, and each once")

@@ -86,24 +86,19 @@ def everywhere():
     return holder("unshare", ALL_KINDS, "map", "fork", "spawn")
 
 
-@case("each of the eight kinds alone: the process, its ten links, requested, joined")
-def single(check):
-    with module(), everywhere() as target:
-        calls = [watch(target, kinds) for kinds in SINGLE]
-        for call in calls:
-            check.eq(call.ret, 0, f"{call.kinds:#x}")
-            check.eq(call.after, moved(call), f"{call.kinds:#x}: after, by the rule")
-        compare(check, calls)
+def add_kinds_case(name, sets):
+    @case(name)
+    def joined(check):
+        with module(), everywhere() as target:
+            calls = [watch(target, kinds) for kinds in sets]
+            for call in calls:
+                check.eq(call.ret, 0, f"{call.kinds:#x}")
+                check.eq(call.after, moved(call), f"{call.kinds:#x}: after, by the rule")
+            compare(check, calls)
 
 
-@case(f"{len(SEVERAL)} combinations of kinds")
-def several(check):
-    with module(), everywhere() as target:
-        calls = [watch(target, kinds) for kinds in SEVERAL]
-        for call in calls:
-            check.eq(call.ret, 0, f"{call.kinds:#x}")
-            check.eq(call.after, moved(call), f"{call.kinds:#x}: after, by the rule")
-        compare(check, calls)
+add_kinds_case("each of the eight kinds alone: the process, its ten links, requested, joined", SINGLE)
+add_kinds_case(f"{len(SEVERAL)} combinations of kinds", SEVERAL)
 
 
 @case("denied calls have all of it, too: each kind, and all of them, by nobody")

@@ -52,43 +52,36 @@ def stranger():
             process.wait()
 
 
-@case("an entry function that the kernel has not, 64 bit: its name is told")
-def no_entry(check):
-    refused(check, b"__x64_sys_setns\0", b"__x64_sys_setnz\0", "cannot probe __x64_sys_setnz",
-            "this kernel has no such symbol")
+# What the kernel lacks, what the module is to look for and what it looks for instead, and the words of the log
+REFUSED = [
+    ("an entry function that the kernel lacks, 64 bit: its name is reported",
+     b"__x64_sys_setns\0", b"__x64_sys_setnz\0",
+     "cannot probe __x64_sys_setnz", "this kernel has no such symbol"),
+    ("an entry function that the kernel lacks, 32 bit: its name is reported",
+     b"__ia32_sys_setns\0", b"__ia32_sys_setnz\0",
+     "cannot probe __ia32_sys_setnz", "this kernel has no such symbol"),
+    ("namespace files that are not those of nsfs: the first is reported",
+     number(NSFS_MAGIC), number(NSFS_MAGIC + 1), "/proc/self/ns/mnt is not a namespace"),
+    ("a link that is of another type than the kernel says",
+     b"/proc/self/ns/uts\0", b"/proc/self/ns/net\0",
+     "/proc/self/ns/net is ", "records would be wrong"),
+    ("without /proc/self/ns/mnt: that is reported",
+     b"/proc/self/ns/mnt\0", b"/proc/self/nz/mnt\0",
+     "cannot open /proc/self/nz/mnt", "is /proc mounted?"),
+]
+for name, *words in REFUSED:
+    @case(name)
+    def is_refused(check, words=tuple(words)):
+        refused(check, *words)
 
 
-@case("an entry function that the kernel has not, 32 bit: its name is told")
-def no_compat_entry(check):
-    refused(check, b"__ia32_sys_setns\0", b"__ia32_sys_setnz\0",
-            "cannot probe __ia32_sys_setnz", "this kernel has no such symbol")
-
-
-@case("namespace files that are not those of nsfs: the first is told")
-def no_nsfs(check):
-    refused(check, (0x6e736673).to_bytes(4, "little"), (0x6e736674).to_bytes(4, "little"),
-            "/proc/self/ns/mnt is not a namespace")
-
-
-@case("a link that is another namespace than the kernel says: both are told")
+@case("a link that is another namespace than the kernel says: both are reported")
 def wrong_link(check):
     with stranger() as pid:
         path = f"/proc/{pid}/ns/net"
         refused(check, b"/proc/self/ns/net\0", path.encode() + b"\0",
                 f"{path} is {os.stat(path).st_ino}, but the kernel's structures gave "
                 f"{os.stat('/proc/self/ns/net').st_ino}", "records would be wrong")
-
-
-@case("a link that is of another type than the kernel says")
-def wrong_type(check):
-    refused(check, b"/proc/self/ns/uts\0", b"/proc/self/ns/net\0", "/proc/self/ns/net is ",
-            "records would be wrong")
-
-
-@case("without /proc/self/ns/mnt: that is told")
-def no_proc(check):
-    refused(check, b"/proc/self/ns/mnt\0", b"/proc/self/nz/mnt\0",
-            "cannot open /proc/self/nz/mnt", "is /proc mounted?")
 
 
 @case("a kind of namespace that the kernel has not is no reason to refuse")
