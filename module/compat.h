@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What differs between kernels, and nothing else: the only file with version
- * or feature tests. Each names the upstream change that it follows.
+ * Differences between kernels. No other file tests for a version or a feature, and each
+ * test here names the upstream change that it follows.
  */
 #ifndef SETNSMON_COMPAT_H
 #define SETNSMON_COMPAT_H
@@ -19,8 +19,8 @@
 #include <linux/version.h>
 
 /*
- * What setnsmon cannot do without, said in words before the compiler says it in
- * riddles. dkms.conf has the same list, to skip such kernels.
+ * Requirements of setnsmon, reported here before they cause obscure compiler errors.
+ * dkms.conf has the same list, to skip kernels that do not meet them.
  */
 #ifndef CONFIG_X86_64
 #error "setnsmon works on x86-64 only: the probes know the entry functions of system calls there"
@@ -50,8 +50,8 @@ typedef struct ftrace_regs compat_ftrace_regs;
 
 /*
  * 6.18, "ns: move ns type into struct ns_common" and the series "ns: support file
- * handles": the type moved from the operations into the namespace, and so did the
- * 64-bit ids that only network and mount namespaces had, now one space for all kinds.
+ * handles": the type moved from the operations into the namespace. The 64-bit ids, which
+ * only network and mount namespaces had, moved there too and are unique across all kinds.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #define COMPAT_HAS_NS_IDS 1
@@ -78,14 +78,14 @@ static inline u64 compat_ns_id(const struct ns_common *ns)
 #endif
 
 /*
- * The process that a pidfd names, NULL if the file is no pidfd. The reference is
- * the file's: it lasts as long as the file is held.
+ * Returns the process that a pidfd names, NULL if the file is not a pidfd. The file holds
+ * the reference, so it lasts as long as the file is open.
  *
  * Up to 6.8 a pidfd is an anonymous inode named "[pidfd]" with its struct pid in
  * private_data (kernel/fork.c and kernel/pid.c, pidfd_create() and its callers);
  * pidfd_fops is not exported. Since 6.9, cb12fd8e0dab "pidfd: add pidfs", it is
- * an inode of pidfs with its struct pid in i_private (fs/pidfs.c). Which of the
- * two a kernel uses can be told from the file itself.
+ * an inode of pidfs with its struct pid in i_private (fs/pidfs.c). The file itself shows
+ * which of the two a kernel uses.
  */
 #define COMPAT_PIDFS_MAGIC 0x50494446
 
@@ -103,7 +103,7 @@ static inline struct pid *compat_pidfd_pid(const struct file *file)
 
 /*
  * 6.13, 908a1d775422 "hrtimers: Introduce hrtimer_setup() to replace hrtimer_init()",
- * which went with 6.15.
+ * which was removed in 6.15.
  */
 static inline void compat_hrtimer_setup(struct hrtimer *timer,
 					enum hrtimer_restart (*function)(struct hrtimer *),
@@ -118,8 +118,8 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 }
 
 /*
- * 5.11, 7a9f50a05843 "irq_work: Cleanup": IRQ_WORK_INIT_HARD(), for work that the
- * interrupt itself does on PREEMPT_RT as well. Up to then one set the flag.
+ * 5.11, 7a9f50a05843 "irq_work: Cleanup": IRQ_WORK_INIT_HARD(), for work that runs in the
+ * interrupt itself, even on PREEMPT_RT. Earlier kernels need the flag set by hand.
  */
 static inline void compat_init_hard_irq_work(struct irq_work *work,
 					     void (*function)(struct irq_work *))

@@ -81,7 +81,7 @@ static const struct field_name relation_names[] = {
 #define OPEN(path, needs)	   OTHER(path, FIELD_OPEN, needs)
 #define CLOSE(path)		   OTHER(path, FIELD_CLOSE, 0)
 
-/* An object of ten inode numbers, by enum setnsmon_link. */
+/* An object of ten inode numbers, indexed by enum setnsmon_link. */
 #define LINKS(object, member, needs)						\
 	OPEN(object, needs),							\
 	U32(object ".cgroup", member[SETNSMON_LINK_CGROUP], 0),			\
@@ -166,7 +166,7 @@ static const struct field lost_fields[] = {
 	U64("seq", seq, 0),
 	U64("count", lost.count, 0),
 };
-/* Those that setns(2) is known to return, and what a security module may answer. */
+/* Errors that setns(2) is known to return, and those of security modules. */
 static const struct field_name errno_names[] = {
 #define E(name) { name, #name }
 	E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(ENOEXEC), E(EBADF),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The fields of a record, as one table: their names, their order, where they
- * are and when they are null. The text line (text.c) and the reader's JSON are
- * both made by walking it, so that they cannot differ. Pure data.
+ * The fields of a record as one table: their names, order and location, and when they are
+ * null. The text line (text.c) and the reader's JSON both walk this table, so they cannot
+ * differ. Pure data.
  */
 #ifndef SETNSMON_FIELDS_H
 #define SETNSMON_FIELDS_H
@@ -10,7 +10,7 @@
 #include "portable.h"
 #include <linux/setnsmon.h>
 
-/* How a field's bytes are to be shown. */
+/* How to show the bytes of a field. */
 enum field_type {
 	FIELD_OPEN,    /* an object begins; with its condition false, it is null
 			* and everything up to its FIELD_CLOSE is skipped */
@@ -24,27 +24,27 @@ enum field_type {
 	FIELD_COMM,    /* SETNSMON_COMM_LEN bytes of a string from user space */
 	FIELD_NAME,    /* u32, u16 or u8 (.size), the name of a value in .names */
 	FIELD_NAMES,   /* u32, the names in .names of the bits that are set */
-	FIELD_ERRNO,   /* s32 return value, the name of its error; null if it is none */
+	FIELD_ERRNO,   /* s32 return value, the name of its error; null if it is not an error */
 };
 
-/* A value, or a bit, and what it is called. Ends with a NULL name. */
+/* A value or a bit, and its name. A list of these ends with a NULL name. */
 struct field_name {
 	u32 value;
 	const char *name;
 };
 
-/* Room for the longest path, so that the copying of one needs no loop. */
+/* Room for the longest path, so that copying a path needs no loop. */
 #define FIELD_PATH_MAX 32
 
 /**
  * struct field - one row
- * @path: full name; the members of an object have its name and a dot before theirs
- * @len: of @path
+ * @path: full name; members of an object are prefixed with its name and a dot
+ * @len: length of @path
  * @type: how to show it
  * @size: bytes of the value (FIELD_NAME: 1, 2 or 4)
- * @offset: where it is in struct setnsmon_record
- * @needs: SETNSMON_HAS_* bits without any of which it is null
- * @names: of FIELD_NAME and FIELD_NAMES
+ * @offset: offset in struct setnsmon_record
+ * @needs: SETNSMON_HAS_* bits; the field is null unless all of them are set
+ * @names: names for FIELD_NAME and FIELD_NAMES
  */
 struct field {
 	char path[FIELD_PATH_MAX];
@@ -59,16 +59,16 @@ struct field {
 extern const struct field_name kind_names[]; /* CLONE_NEW* bits */
 extern const struct field_name flag_names[]; /* SETNSMON_FLAG_* bits */
 
-/* The last member of a path: "owner.uid" gives "uid". */
+/* Returns the last member of a path: "uid" for "owner.uid". */
 const char *field_key(const struct field *f);
 
-/* The rows for a record of this type; *count is 0 for a type it does not know. */
+/* Returns the rows for a record of this type. Sets *count to 0 for an unknown type. */
 const struct field *fields_of(unsigned int record_type, unsigned int *count);
 
-/* The row that closes the object which row @i opens. */
+/* Returns the index of the row that closes the object of row @i. */
 unsigned int field_close(const struct field *fields, unsigned int i);
 
-/* Values by type; the field must be of a type that fits. */
+/* These return a value by its type, which must fit the field. */
 static inline const u8 *field_bytes(const struct field *f, const struct setnsmon_record *rec)
 {
 	return (const u8 *)rec + f->offset;
@@ -100,7 +100,7 @@ static inline u32 field_u32(const struct field *f, const struct setnsmon_record 
 	}
 }
 
-/* Is this field null in this record? */
+/* Returns whether this field is null in this record. */
 static inline bool field_is_null(const struct field *f, const struct setnsmon_record *rec)
 {
 	if (f->needs && (rec->setns.has & f->needs) != f->needs)
@@ -108,10 +108,10 @@ static inline bool field_is_null(const struct field *f, const struct setnsmon_re
 	return f->type == FIELD_ERRNO && (s32)field_u32(f, rec) >= 0;
 }
 
-/* The name of a FIELD_NAME value, NULL if the value has none. */
+/* Returns the name of a FIELD_NAME value, NULL if it has none. */
 const char *field_name_of(const struct field_name *names, u32 value);
 
-/* The symbolic name of an error number (positive), NULL if it is not listed. */
+/* Returns the symbolic name of an error number (positive), NULL if it is not listed. */
 const char *errno_name(unsigned int err);
 
 #endif /* SETNSMON_FIELDS_H */

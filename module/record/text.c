@@ -26,7 +26,7 @@ static char *put_pair(char *p, u32 value)
 	return p + 2;
 }
 
-/* Four and eight digits, zeros in front. */
+/* Four and eight digits, with leading zeros. */
 static char *put_four(char *p, u32 value)
 {
 	return put_pair(put_pair(p, value / 100), value % 100);
@@ -62,7 +62,7 @@ static char *put_u64(char *p, u64 value)
 		low = value;
 		return put_four(put_small(p, low / 10000), low % 10000);
 	}
-	/* Twice at most: there are twenty digits. */
+	/* At most twice, because a u64 has at most twenty digits. */
 	p = put_u64(p, value / 100000000);
 	return put_eight(p, value % 100000000);
 }
@@ -84,9 +84,9 @@ void text_hex64(char *buf, u64 value)
 }
 
 /*
- * The Gregorian date of a day counted from 1970-01-01. Years are taken to begin
- * in March, which puts the leap day at the end of one, and are counted in eras
- * of 400 years, that is 146,097 days.
+ * Converts a day counted from 1970-01-01 to a Gregorian date. Years start in March here, so
+ * that the leap day is the last day of a year. They are counted in eras of 400 years, which
+ * are 146,097 days.
  */
 static char *put_date(char *p, u32 days)
 {
@@ -181,7 +181,7 @@ static char *put_names(char *p, const struct field_name *names, u32 bits)
 	return p;
 }
 
-/* A name where there is one, the number where there is none. */
+/* Writes the name of a value, or the number if it has no name. */
 static char *put_name_or_number(char *p, const char *name, u32 number)
 {
 	return name ? put_str(p, name) : put_u64(p, number);
@@ -241,8 +241,8 @@ size_t text_line(char *buf, const struct setnsmon_record *rec)
 		if (f->type == FIELD_CLOSE || (f->type == FIELD_OPEN && !null))
 			continue;
 		/*
-		 * Of a fixed size, which takes no loop: what is too much is overwritten.
-		 * There is room for it: the longest line has not half the buffer.
+		 * A copy of constant size needs no loop, and the surplus is overwritten. There
+		 * is room for it, because the longest line takes less than half of the buffer.
 		 */
 		memcpy(p, f->path, FIELD_PATH_MAX);
 		p += f->len;

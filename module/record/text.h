@@ -8,10 +8,9 @@
  *   key="..."     a string that holds anything but letters, digits and -_./:@+
  *                 or is empty. Inside: \" and \\ for those two, \xHH for every
  *                 byte outside printable ASCII. So no string can end a field or
- *                 a line, or send anything to a terminal, and all come back
- *                 byte for byte.
+ *                 a line or control a terminal, and every byte can be recovered.
  *
- * An object is null as a whole ("target="), or there member by member
+ * An object is null as a whole ("target="), or written member by member
  * ("target.type=net target.inum=4026532208 ...").
  *
  * Pure: no state, no locks, any context.
@@ -29,16 +28,16 @@
 #define TEXT_HEX64_LEN 16
 
 /*
- * Writes the line and its newline, and no NUL; returns its length.
- * A @buf of SETNSMON_LINE_MAX bytes holds any line; up to FIELD_PATH_MAX bytes behind
- * the line may be written.
+ * Writes the line and its newline, without a NUL. Returns its length. A @buf of
+ * SETNSMON_LINE_MAX bytes holds any line. Up to FIELD_PATH_MAX bytes after the line may be
+ * overwritten.
  */
 size_t text_line(char *buf, const struct setnsmon_record *rec);
 
 /* Writes TEXT_TIME_LEN bytes: 2026-11-21T21:04:13.120394123Z */
 void text_time(char *buf, u64 real_ns);
 
-/* Writes 2, and 16, hexadecimal digits. */
+/* These write 2 and 16 hexadecimal digits. */
 void text_hex8(char *buf, u8 value);
 void text_hex64(char *buf, u64 value);
 
