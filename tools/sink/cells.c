@@ -2,10 +2,10 @@
 #define _GNU_SOURCE
 #include "sink/cells.h"
 #include "enrich/users.h"
+#include "kinds.h"
 #include "record/fields.h"
 #include "term/escape.h"
 #include <limits.h>
-#include <linux/sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -168,49 +168,27 @@ static void fill_kind(struct cell *cell, const struct setnsmon_record *rec)
 		cell_add(cell, "-");
 }
 
-/* Returns the link that a kind of namespace changes, or SETNSMON_LINKS for none or several. */
-static unsigned int link_of(u32 kind)
+/* Returns the row of a single kind, or NULL for none or several. */
+static const struct ns_kind *kind_of(u32 kinds)
 {
-	switch (kind) {
-	case CLONE_NEWCGROUP:
-		return SETNSMON_LINK_CGROUP;
-	case CLONE_NEWIPC:
-		return SETNSMON_LINK_IPC;
-	case CLONE_NEWNS:
-		return SETNSMON_LINK_MNT;
-	case CLONE_NEWNET:
-		return SETNSMON_LINK_NET;
-	case CLONE_NEWPID:
-		return SETNSMON_LINK_PID_FOR_CHILDREN;
-	case CLONE_NEWTIME:
-		return SETNSMON_LINK_TIME_FOR_CHILDREN;
-	case CLONE_NEWUSER:
-		return SETNSMON_LINK_USER;
-	case CLONE_NEWUTS:
-		return SETNSMON_LINK_UTS;
-	default:
-		return SETNSMON_LINKS;
-	}
+	if (!kinds || (kinds & (kinds - 1)) || !ns_kinds[__builtin_ctz(kinds)].name)
+		return NULL;
+	return &ns_kinds[__builtin_ctz(kinds)];
 }
 
 /*
  * Returns the inode number of the one namespace that the call was to enter, or 0
- * if it is unknown or not a single one. A process lends its own pid and time
- * namespaces, not those of its children.
+ * if it is unknown or not a single one.
  */
 static u32 target_inum(const struct setnsmon_setns *s)
 {
-	unsigned int link = link_of(s->nstype);
+	const struct ns_kind *kind = kind_of(s->nstype);
 
 	if (s->has & SETNSMON_HAS_TARGET_NS)
 		return s->target_inum;
-	if (!(s->has & SETNSMON_HAS_TARGET_LINKS) || link == SETNSMON_LINKS)
+	if (!(s->has & SETNSMON_HAS_TARGET_LINKS) || !kind)
 		return 0;
-	if (link == SETNSMON_LINK_PID_FOR_CHILDREN)
-		link = SETNSMON_LINK_PID;
-	if (link == SETNSMON_LINK_TIME_FOR_CHILDREN)
-		link = SETNSMON_LINK_TIME;
-	return s->target_links[link];
+	return s->target_links[kind->lent];
 }
 
 static void add_fd(struct cell *cell, const struct setnsmon_setns *s)
@@ -239,13 +217,13 @@ static void fill_target(struct cell *cell, const struct setnsmon_record *rec)
 static void fill_change(struct cell *cell, const struct setnsmon_record *rec)
 {
 	const struct setnsmon_setns *s = &rec->setns;
-	unsigned int link = link_of(kinds_of(s));
+	const struct ns_kind *kind = kind_of(kinds_of(s));
 	u32 inum = target_inum(s);
 
-	if (inum && link != SETNSMON_LINKS && s->before[link] != inum)
-		cell_add(cell, "%u -> ", s->before[link]);
+	if (inum && kind && s->before[kind->moved] != inum)
+		cell_add(cell, "%u -> ", s->before[kind->moved]);
 	fill_target(cell, rec);
-	if (inum && link != SETNSMON_LINKS && s->before[link] == inum)
+	if (inum && kind && s->before[kind->moved] == inum)
 		cell_add(cell, " (same)");
 }
 
