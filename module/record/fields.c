@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "record/fields.h"
+#include "kinds.h"
 
 #ifdef __KERNEL__
 #include <linux/errno.h>
@@ -12,17 +13,9 @@
 /* Tables keep their columns. */
 /* clang-format off */
 
-const struct field_name kind_names[] = {
-	{ CLONE_NEWCGROUP, "cgroup" },
-	{ CLONE_NEWIPC, "ipc" },
-	{ CLONE_NEWNS, "mnt" },
-	{ CLONE_NEWNET, "net" },
-	{ CLONE_NEWPID, "pid" },
-	{ CLONE_NEWTIME, "time" },
-	{ CLONE_NEWUSER, "user" },
-	{ CLONE_NEWUTS, "uts" },
-	{ 0, NULL },
-};
+#define KIND_NAME(bit, name, moved, lent, slot) { bit, name },
+
+const struct field_name kind_names[] = { NS_KINDS(KIND_NAME) { 0, NULL } };
 
 const struct field_name flag_names[] = {
 	{ SETNSMON_FLAG_DENIED, "denied" },
@@ -166,7 +159,8 @@ static const struct field lost_fields[] = {
 	U64("seq", seq, 0),
 	U64("count", lost.count, 0),
 };
-/* Errors that setns(2) is known to return, and those of security modules. */
+
+/* The errors that setns(2) returns, and those that security modules use. */
 static const struct field_name errno_names[] = {
 #define E(name) { name, #name }
 	E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(ENOEXEC), E(EBADF),
