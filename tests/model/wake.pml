@@ -5,7 +5,7 @@
  * under way any more, and the reader sleeps, it has had all.
  *
  * The reader is one that sleeps in read(2), and takes itself from the queue when it is woken, or with -DPOLL one in
- * poll(2): it stays in the queue, and is told by a flag that it need not fall asleep. That is what wait_event() and
+ * poll(2): it stays in the queue, and a flag tells it not to fall asleep. That is what wait_event() and
  * do_poll() do (kernel/sched/wait.c, fs/select.c).
  *
  * Barriers can be taken out: -DNO_W (of the call: in wq_has_sleeper()), -DNO_T (of the timer) and -DNO_R (of the
@@ -96,7 +96,7 @@ active proctype caller()
 	done = true
 }
 
-/* Under the lock: what is in the queue is told. */
+/* Under the lock: notifies what is in the queue. */
 inline wake()
 {
 	lock(WORKER);
@@ -220,7 +220,7 @@ active proctype reader()
 			unlock(READER)
 #endif
 		:: else ->
-			/* Asleep, until it is told, or nobody is left who could tell */
+			/* Asleep until notified, or until no waker is left */
 			do
 			:: load(READER, WOKEN, ORDERED, woken);
 				if

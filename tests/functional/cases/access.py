@@ -205,7 +205,7 @@ def members_namespace(check):
         check.eq(in_child(other_group), "EPERM", "by a supplementary group")
 
 
-@case("who joins a user namespace by setns is in it: EPERM")
+@case("a process that joined a user namespace by setns is in it: EPERM")
 def joined_namespace(check):
     with module():
         with subprocess.Popen([ACTOR, "unshare", str(CLONE_NEWUSER), "map", "hold"],
@@ -473,7 +473,7 @@ def addresses_shown():
         put("/proc/sys/kernel/kptr_restrict", before)
 
 
-@case("what it says in the kernel log, also when it refuses to load, names no address")
+@case("its messages in the kernel log name no address, even when it refuses to load")
 def log(check):
     with addresses_shown():
         before = len(kernel_log())

@@ -120,7 +120,7 @@ def good(check):
     accepted(check, b"maxactive=65536", maxactive=65536)
 
 
-@case("a parameter that it does not have is told, and does no harm")
+@case("a parameter that it lacks is reported and does no harm")
 def unknown(check):
     lines, _ = new_log(lambda: accepted(check, b"records=64 ring_records=64", ring_records=64))
     check(any("unknown parameter 'records' ignored" in line for line in lines), f"log: {lines}")

@@ -139,7 +139,7 @@ def other_entry(check, entry, name, error, *words):
         fails(check, Image(path), error, *words)
 
 
-@case("an entry function that is not there: ENOENT")
+@case("an entry function that does not exist: ENOENT")
 def missing(check):
     for entry in ENTRIES:
         name = entry[:-1] + "z"

@@ -196,9 +196,9 @@ def caps_gained():
         return scenario("open", f"/proc/{pid}/ns/user", *ids, "call", 0)
 
 
-# -- who calls --
+# -- the caller --
 
-@scene("real, effective, saved and file system ids are told apart", uid=11, euid=0, suid=33,
+@scene("real, effective, saved and file system ids are distinguished", uid=11, euid=0, suid=33,
        fsuid=44, gid=55, egid=66, sgid=77, fsgid=88)
 def ids_apart():
     return scenario("open", "/proc/self/ns/uts", "setgid", 55, 66, 77, 88, "setuid", 11, 0, 33, 44,

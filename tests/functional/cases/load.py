@@ -218,7 +218,7 @@ def nothing_left(check):
     check.eq(os.waitstatus_to_exitcode(os.system(f"{ACTOR} fd 3 call 0")), 0, "setns afterwards")
 
 
-@case("every call of several threads is counted, also when returns run out of places")
+@case("every call of several threads is counted, even when kretprobe instances run out")
 def maxactive_one(check):
     # maxactive=1: of two calls in flight on two CPUs, one is untracked.
     with module(maxactive=1, ring_records=65536):

@@ -46,7 +46,7 @@ def wrong_kind():
                        for kind, nstype in KINDS.items() if kind != target.name)
 
 
-@scene("EINVAL: no type at all, each bit that is none, and several types for one namespace")
+@scene("EINVAL: no type at all, each bit that is not a type, and several types for one namespace")
 def no_type():
     with everywhere() as pid, Fds() as fds:
         bits = [1 << bit for bit in range(32) if not ALL_KINDS & 1 << bit]
@@ -55,7 +55,7 @@ def no_type():
                                       KINDS["net"] | 1, -1))
 
 
-@scene("EINVAL: a pidfd and type 0, and each bit that is none")
+@scene("EINVAL: a pidfd and type 0, and each bit that is not a type")
 def pidfd_types():
     with everywhere() as pid, Fds() as fds:
         target = Target("pidfd", fds.pidfd(pid))

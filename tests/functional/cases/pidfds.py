@@ -122,7 +122,7 @@ def invalid(check):
         compare(check, calls)
 
 
-@case("a process whose children will be elsewhere: pid and time are told from those for children")
+@case("a process whose children will be elsewhere: pid and time differ from those for children")
 def for_children(check):
     both = KINDS["pid"] | KINDS["time"]
     # A child forked earlier would take the new time namespace along. "spawn" first gives the

@@ -72,7 +72,7 @@ add("the root of a container goes to and fro in its own user namespace", False,
     "unshare", USER | NET, "map", "open", "/proc/self/ns/net", "unshare", NET, *done())
 
 
-@case("a late reader finds crossings of long ago, and is told how many calls are gone between them")
+@case("a late reader finds protected calls of long ago, and the number of lost calls between them")
 def history(check):
     with module(ring_records=RING):
         for _ in range(3):

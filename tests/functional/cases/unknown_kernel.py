@@ -84,7 +84,7 @@ def wrong_link(check):
                 f"{os.stat('/proc/self/ns/net').st_ino}", "records would be wrong")
 
 
-@case("a kind of namespace that the kernel has not is no reason to refuse")
+@case("a kind of namespace that the kernel lacks is no reason to refuse")
 def no_kind(check):
     with tempfile.TemporaryDirectory() as directory:
         must("insmod", altered(directory, (b"/proc/self/ns/time\0", b"/proc/self/ns/tome\0")))

@@ -679,7 +679,7 @@ static const struct tap_case cases[] = {
 	{ "the format is each open file's own", format_is_each_files_own },
 	{ "COUNTERS agree", counters_agree },
 	{ "a loss is counted for the file that had it, exactly", losses_are_counted_for_each_file },
-	{ "a loss is counted when it is told, and not before",
+	{ "a loss is counted when it is reported, and not before",
 	  losses_are_counted_when_they_are_told },
 	{ "a drained file is EAGAIN", drained_is_eagain },
 	{ "O_NONBLOCK may be set later", flag_may_be_set_later },

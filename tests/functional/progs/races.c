@@ -605,7 +605,7 @@ static void judge_target(const struct setnsmon_setns *r)
 	for (i = 0; i < scene->turns && scene->sides[i] != side; i++)
 		;
 	if (i == scene->turns)
-		wrong("the target is none of the sides: fd_kind %u, type %#x, inum %u, pid %u",
+		wrong("the target is not one of the sides: fd_kind %u, type %#x, inum %u, pid %u",
 		      r->fd_kind, r->target_type, r->target_inum, r->target_pid);
 	else
 		sum.entry[side]++;

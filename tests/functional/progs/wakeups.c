@@ -94,8 +94,8 @@ static void calls_in_a_row_wake_seldom(void)
 }
 
 static const struct tap_case cases[] = {
-	{ "each call wakes who sleeps in read", who_reads_is_woken },
-	{ "each call wakes who sleeps in poll", who_polls_is_woken },
+	{ "each call wakes readers that sleep in read", who_reads_is_woken },
+	{ "each call wakes readers that sleep in poll", who_polls_is_woken },
 	{ "each call wakes both who sleep in epoll, exclusively", who_waits_exclusively_is_woken },
 	{ "each call wakes all of eight", all_are_woken },
 	{ "calls in a row wake once in 250 us at most", calls_in_a_row_wake_seldom },

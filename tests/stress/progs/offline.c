@@ -147,7 +147,7 @@ static bool all_woken(void)
 	for (int i = 0; i < READERS; i++) {
 		if (sees(&sleepers[i], calls, PATIENCE_MS))
 			continue;
-		FAIL("call %ld: who sleeps in %s has had %ld", calls, where[i],
+		FAIL("call %ld: the reader asleep in %s has had %ld", calls, where[i],
 		     (long)sleepers[i].seen);
 		woke = false;
 	}
