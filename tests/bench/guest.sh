@@ -400,9 +400,9 @@ by_the_clock()
 case_wall2() { by_the_clock; }
 case_wall4() { by_the_clock; }
 
-# What the reader gets, and what it is told that it lost, must be what was called, to the last one. Bursts of a hundred
-# calls, then a pause of a millisecond, are more than any container runtime does. The caller has a processor, and so has
-# the reader.
+# The records that the reader gets and those reported to it as lost must add up to the calls, to the last one. Bursts of
+# a hundred calls, then a pause of a millisecond, are more than any container runtime does. The caller has a processor,
+# and so has the reader.
 case_long()
 {
 	local calls=${SETNSMON_BENCH_LONG:-10000000} read lost

@@ -68,8 +68,8 @@ as_alice()
 	prompt 'alice$' "$@"
 	(
 		id -u alice >/proc/self/loginuid
-		cd /home/alice
-		exec setpriv --reuid=alice --regid=alice --init-groups env HOME=/home/alice "$@"
+		cd ~alice || exit
+		exec setpriv --reuid=alice --regid=alice --init-groups env HOME="$PWD" "$@"
 	) 2>&1 || :
 	show_records
 }

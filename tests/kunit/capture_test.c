@@ -112,7 +112,7 @@ static void audit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, call.has, 0U);
 }
 
-/* Whose the target is, and what is told of that. */
+/* The owner of the target, and what the event says of it. */
 static const struct {
 	u32 has;
 	u8 relation;
@@ -612,15 +612,15 @@ static struct kunit_case capture_cases[] = {
 	CASE("a name ends at its first NUL, and what is behind it is gone", comm),
 	CASE("the ids of a cred, in their order", ids),
 	CASE("audit's ids, set and not set", audit),
-	CASE("whose the target is, and that what is not there is zero", whose),
+	CASE("the owner of the target; absent values are zero", whose),
 	CASE("capability n is bit n", capabilities),
 	CASE("the arguments of each ABI are where its entry leaves them", arguments),
 	CASE("who is above, below and beside whom, in a family of user namespaces", relations),
-	CASE("each link that changed is told, and no other", changes),
+	CASE("each link that changed is reported, and no other", changes),
 	CASE("each link belongs to the kind that moves it, in all 1024 combinations", kinds),
 	CASE("what was joined, and was it what the descriptor named", success),
 	CASE("a process lends its own pid namespace, not its children's", pid_of_a_process),
-	CASE("a link that came to an initial namespace is told, if it has changed", to_init),
+	CASE("a link that came to an initial namespace is reported if it has changed", to_init),
 	CASE("calls that fail: every field, in memory that held something else", failures),
 	CASE("a success without a descriptor at entry was raced", success_of_nothing),
 	CASE("a link is where its place says, of each kind that moves one", places),
