@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2030,SC2031  # declarations of a recipe are read in a subshell on purpose
 # The cache: build chroots, guest images and kernels. Each piece is a directory PIECE-LABEL-KEY that one file of
 # recipes/ makes, in a shell of its own (recipes/run). LABEL is the kernel or its suite.
 #
@@ -44,6 +45,7 @@ cmd_kernels()
 }
 
 # kernel_load NAME: sets K_NAME K_SUITE K_FROM K_IMAGE K_HEADERS
+# shellcheck disable=SC2034  # recipes read them
 kernel_load()
 {
 	local name
@@ -91,7 +93,7 @@ piece_dir()
 		# shellcheck source=/dev/null
 		. "$VM_DIR/recipes/$recipe.sh"
 		key=$(
-			cd "$VM_DIR"
+			cd "$VM_DIR" || exit
 			without_comments recipes/lib.sh "recipes/$recipe.sh" "${FILES[@]}"
 			for name in "${BELOW[@]}"; do
 				piece_dir "$name"
