@@ -141,8 +141,8 @@ static void put_titles(struct table *table)
 }
 
 /*
- * Starts each line except the titles. These come once a page, and after the terminal
- * has got another width, since that may show other columns.
+ * Starts each line except the titles. The titles come once a page, and again when the
+ * width of the terminal has changed, because that may show other columns.
  */
 static void begin_line(struct table *table)
 {
