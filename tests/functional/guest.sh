@@ -62,16 +62,39 @@ check_gone()
 	rmmod setnsmon 2>&1 | sed 's/^/# /'
 }
 
+# user_processes: the pids of all processes that are not kernel threads
+user_processes()
+{
+	local directory
+	for directory in /proc/[0-9]*; do
+		[[ ! $(readlink "$directory/exe" 2>/dev/null) ]] || echo "${directory#/proc/}"
+	done | sort
+}
+
+# kill_left BEFORE: names and kills the processes that a test left behind. BEFORE has those from before the test.
+kill_left()
+{
+	local pid
+	sleep 0.2
+	for pid in $(comm -13 <(echo "$1") <(user_processes)); do
+		[[ -e /proc/$pid && $(ps -o ppid= -p "$pid" | tr -d ' ') != "$$" ]] || continue
+		echo "# left behind: $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+		kill -9 "$pid"
+	done 2>/dev/null
+}
+
 # run TEST SECONDS: TEST is functional/NAME or stress/NAME
 run()
 {
-	local test=$1 name=${1#*/} begin=$SECONDS
+	local test=$1 name=${1#*/} begin=$SECONDS before
+	before=$(user_processes)
 	named()
 	{
 		printf '%s: %s\n' "$name" "$1"
 	}
 	mark "begin $name"
 	tap_include named timeout -k 5 $(($2 * ${SETNSMON_PATIENCE:-1})) python3 -B "${test%%/*}/cases/$name.py"
+	kill_left "$before"
 	check_gone "$name"
 	mark "end $name"
 	check_kernel_log "$name"

@@ -82,7 +82,9 @@ tap_read()
 			tap_planned=$((${tap_planned:-0} + BASH_REMATCH[1]))
 			"$@" plan "$line"
 		elif [[ $line =~ ^exit\ status\ ([0-9]+)$ ]]; then
+			# Not the end of the file: a process that the test left behind may hold the pipe open for ever
 			tap_status=${BASH_REMATCH[1]}
+			break
 		elif [[ $line ]]; then
 			[[ $line != 'Bail out!'* ]] || tap_bad=$((tap_bad + 1))
 			"$@" other "$line"
