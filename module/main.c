@@ -39,7 +39,7 @@ static unsigned int maxactive;
 module_param(maxactive, uint, 0444);
 MODULE_PARM_DESC(
 	maxactive,
-	"Calls that can be followed to their return at the same time, up to 65536; 0 (default): 64, or 4 for each CPU if that is more");
+	"Calls followed to their return at once, up to 65536; 0 (default): 64, or 4 a CPU if more");
 
 static int check_parameters(void)
 {
