@@ -100,7 +100,7 @@ fault gcc 1 ring_stress_test.c '/^\t+ring_commit\(&ring\);$/d; s/^(\t+)n = ring.
 	"$torn" "a record is committed before it is filled"
 fault gcc 1 stream/ring.h '/WRITE_ONCE\(slot\[0\], ring_state_writing/d' \
 	"$torn" "the state does not say that a record is being written"
-fault gcc 1 stream/ring.h 's/if \(READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\)\)/if (1)/' \
+fault gcc 1 stream/ring.h 's/return READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\);/return slot || n;/' \
 	"$torn" "a reader does not look at the state again"
 fault gcc 1 stream/ring.h \
 	'/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(ring->slot, ring_state_holds(n));/' \
@@ -120,7 +120,7 @@ fault tsan 1 stream/ring.h 's/smp_store_release\(&ring->head, n \+ 1\);/ring->he
 fault tsan 1 stream/ring.h 's/smp_store_release\(ring->slot, (.*)\);/WRITE_ONCE(*ring->slot, \1);/
 		s/smp_store_release\(&ring->head, n \+ 1\)/WRITE_ONCE(ring->head, n + 1)/' \
 	"$race" "neither A nor C is a release"
-fault tsan 1 stream/ring.h 's/smp_load_acquire\((.*)\)( ==|;)/READ_ONCE(*(\1))\2/' \
+fault tsan 1 stream/ring.h 's/smp_load_acquire\(([^()]*)\)/READ_ONCE(*(\1))/' \
 	"$race" "neither A nor C is an acquire"
 
 tap_plan
