@@ -1,0 +1,775 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The merge of all rings for one reader, with a fake clock: order, watermark, gaps, and
+ * entries that are overwritten at the worst moment. The last case has threads and a real
+ * clock.
+ */
+#include "stream/merge.h"
+#include "tap.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define RECORDS 16 /* of each ring */
+#define WORDS	4  /* the key, and two words that follow from it */
+#define CPUS	4
+
+/* The rings of one CPU. */
+struct cpu {
+	struct ring rings[RING_CLASSES];
+	bool exists;
+};
+
+static struct cpu *cpus;
+static u32 cpu_count;
+static struct merge *merge;
+
+static u64 now;
+
+static u64 fake_clock(void)
+{
+	return now;
+}
+
+/* ---- writing ---- */
+
+static u64 word_of(u32 cpu, u64 seq, u64 stamp)
+{
+	return (seq + 1) * 0x9e3779b97f4a7c15ULL ^ (stamp + cpu * 0xbf58476d1ce4e5b9ULL);
+}
+
+static u64 written_on(u32 cpu)
+{
+	return cpus[cpu].rings[RING_PLAIN].head + cpus[cpu].rings[RING_PROTECTED].head;
+}
+
+/* Writes an entry, stamped by @clock after it was begun, and returns its number. */
+static u64 write_entry(u32 cpu, enum ring_class class, u64 (*clock)(void))
+{
+	struct ring *ring = &cpus[cpu].rings[class];
+	u64 seq = written_on(cpu);
+	u64 *words = ring_begin(ring);
+	u64 stamp = clock();
+
+	WRITE_ONCE(words[0], seq);
+	WRITE_ONCE(words[1], stamp);
+	WRITE_ONCE(words[2], word_of(cpu, seq, stamp));
+	WRITE_ONCE(words[3], ~word_of(cpu, seq, stamp));
+	ring_commit(ring);
+	return seq;
+}
+
+/* Writes an entry with this stamp. The clock stands still for the reader. */
+static void write_at(u32 cpu, enum ring_class class, u64 stamp)
+{
+	u64 saved = now;
+
+	now = stamp;
+	write_entry(cpu, class, fake_clock);
+	now = saved;
+}
+
+static void write_many(u32 cpu, enum ring_class class, u64 stamp, unsigned int count)
+{
+	while (count--)
+		write_at(cpu, class, stamp++);
+}
+
+/* ---- set-up ---- */
+
+static void *zeroed(size_t bytes)
+{
+	void *memory = calloc(1, bytes);
+
+	if (!memory)
+		abort();
+	return memory;
+}
+
+static void new_merge(u64 (*clock)(void))
+{
+	u32 cpu;
+	int class;
+
+	merge = zeroed(merge_bytes(cpu_count));
+	merge_init(merge, cpu_count, clock);
+	for (cpu = 0; cpu < cpu_count; cpu++)
+		for (class = 0; cpus[cpu].exists && class < RING_CLASSES; class++)
+			merge_add(merge, cpu, class, &cpus[cpu].rings[class]);
+	merge_rewind(merge);
+}
+
+/* Makes rings for every CPU whose number is a multiple of @every. */
+static void make_some(u32 count, u32 every)
+{
+	u32 cpu;
+	int class;
+
+	cpus = zeroed(count * sizeof(*cpus));
+	cpu_count = count;
+	for (cpu = 0; cpu < count; cpu += every) {
+		cpus[cpu].exists = true;
+		for (class = 0; class < RING_CLASSES; class++)
+			ring_init(&cpus[cpu].rings[class], zeroed(ring_bytes(RECORDS, WORDS)),
+				  RECORDS, WORDS);
+	}
+	now = 1000;
+	new_merge(fake_clock);
+}
+
+static void make(u32 count)
+{
+	make_some(count, 1);
+}
+
+static void done(void)
+{
+	u32 cpu;
+	int class;
+
+	for (cpu = 0; cpu < cpu_count; cpu++)
+		for (class = 0; class < RING_CLASSES; class++)
+			free(cpus[cpu].rings[class].slots);
+	free(cpus);
+	free(merge);
+}
+
+/* ---- reading ---- */
+
+struct taken {
+	struct merge_origin origin;
+	u64 seq, stamp;
+	bool intact; /* all words belong to one entry of that CPU */
+};
+
+/* Copies the words of the first entry, as a reader does that makes a record of them. */
+static void copy_first(struct taken *taken, const u64 *words)
+{
+	u32 cpu = taken->origin.cpu;
+
+	taken->seq = READ_ONCE(words[0]);
+	taken->stamp = READ_ONCE(words[1]);
+	taken->intact = READ_ONCE(words[2]) == word_of(cpu, taken->seq, taken->stamp) &&
+			READ_ONCE(words[3]) == ~word_of(cpu, taken->seq, taken->stamp);
+}
+
+/* Takes the first entry. Returns false if it was overwritten. */
+static bool take(struct taken *taken)
+{
+	const u64 *words = merge_first(merge, &taken->origin);
+
+	if (words)
+		copy_first(taken, words);
+	return merge_take(merge) && words;
+}
+
+/* The next entry that is still held. Those overwritten since the last look are discarded. */
+static void expect_entry(u32 cpu, u64 seq, u64 stamp, u64 lost)
+{
+	struct taken taken = { .seq = 0 };
+
+	CHECK(merge_has_entry(merge));
+	do {
+		if (!merge_look(merge)) {
+			FAIL("no entry, expected %" PRIu64 " of CPU %u", seq, cpu);
+			return;
+		}
+	} while (!take(&taken));
+	EQ(taken.origin.cpu, cpu);
+	EQ(taken.origin.lost, lost);
+	EQ(taken.seq, seq);
+	EQ(taken.stamp, stamp);
+	CHECK(taken.intact);
+}
+
+static void expect_none(void)
+{
+	CHECK(!merge_look(merge));
+	CHECK(!merge_within_watermark(merge));
+}
+
+/* None, not even one that waits for the clock. */
+static void expect_end(void)
+{
+	expect_none();
+	CHECK(!merge_has_entry(merge));
+}
+
+/* ---- order ---- */
+
+static void nothing_written(void)
+{
+	make(CPUS);
+	expect_end();
+	merge_rewind(merge);
+	expect_end();
+	merge_skip_to_end(merge);
+	expect_end();
+	done();
+}
+
+static void order_of_stamps(void)
+{
+	make(CPUS);
+	write_at(2, RING_PLAIN, 30);
+	write_at(0, RING_PROTECTED, 20);
+	write_at(0, RING_PLAIN, 40);
+	write_at(3, RING_PROTECTED, 10);
+	write_at(3, RING_PLAIN, 50);
+	write_at(2, RING_PROTECTED, 60);
+	expect_entry(3, 0, 10, 0);
+	expect_entry(0, 0, 20, 0);
+	expect_entry(2, 0, 30, 0);
+	expect_entry(0, 1, 40, 0);
+	expect_entry(3, 1, 50, 0);
+	expect_entry(2, 1, 60, 0);
+	expect_end();
+	done();
+}
+
+static void equal_stamps(void)
+{
+	unsigned int i;
+
+	make(1);
+	for (i = 0; i < 20; i++)
+		write_at(0, i % 3 == 1 ? RING_PROTECTED : RING_PLAIN, 5);
+	for (i = 0; i < 20; i++)
+		expect_entry(0, i, 5, 0);
+	expect_end();
+	done();
+}
+
+static void watermark(void)
+{
+	make(2);
+	now = 10;
+	write_at(0, RING_PLAIN, 9);
+	write_at(1, RING_PLAIN, 10);
+	write_at(1, RING_PROTECTED, 11);
+	expect_entry(0, 0, 9, 0);
+	expect_none();
+	CHECK(merge_has_entry(merge));
+	now = 11;
+	expect_entry(1, 0, 10, 0);
+	expect_none();
+	now = 12;
+	expect_entry(1, 1, 11, 0);
+	expect_end();
+	done();
+}
+
+/* Entries that become visible after a look wait for the next one, even if the clock has moved. */
+static void next_look(void)
+{
+	make(2);
+	now = 10;
+	write_at(0, RING_PLAIN, 5);
+	write_at(0, RING_PLAIN, 8);
+	CHECK(merge_look(merge));
+	now = 20;
+	write_at(1, RING_PLAIN, 10);
+	write_at(0, RING_PROTECTED, 11);
+	expect_entry(0, 0, 5, 0);
+	expect_entry(0, 1, 8, 0);
+	CHECK(!merge_within_watermark(merge));
+	expect_entry(1, 0, 10, 0);
+	expect_entry(0, 2, 11, 0);
+	expect_end();
+	done();
+}
+
+static void many_cpus(void)
+{
+	const u32 count = 240;
+	u32 i;
+
+	make(count);
+	for (i = 0; i < count; i++)
+		write_at(i, i % 2 ? RING_PLAIN : RING_PROTECTED, 10 + i * 7 % count);
+	for (i = 0; i < count; i++)
+		write_at(i, RING_PLAIN, 500 + count - i);
+	for (i = 0; i < count; i++)
+		expect_entry(i * 103 % count, 0, 10 + i, 0); /* 7 * 103 % 240 == 1 */
+	for (i = count; i-- > 0;)
+		expect_entry(i, 1, 500 + count - i, 0);
+	expect_end();
+	done();
+}
+
+static void missing_cpus(void)
+{
+	make_some(7, 3);
+	write_at(6, RING_PLAIN, 1);
+	write_at(3, RING_PLAIN, 2);
+	write_at(0, RING_PROTECTED, 3);
+	expect_entry(6, 0, 1, 0);
+	merge_rewind(merge);
+	expect_entry(6, 0, 1, 0);
+	expect_entry(3, 0, 2, 0);
+	merge_skip_to_end(merge);
+	expect_end();
+	done();
+}
+
+/* ---- gaps ---- */
+
+static void exact_gaps(void)
+{
+	make(2);
+	write_at(1, RING_PLAIN, 1);
+	write_many(0, RING_PLAIN, 10, RECORDS + 5);
+	expect_entry(1, 0, 1, 0);
+	expect_entry(0, 5, 15, 5); /* the reader was there before the first entry */
+	expect_entry(0, 6, 16, 0);
+	write_many(0, RING_PLAIN, 100, 3 * RECORDS);
+	expect_entry(0, 53, 132, 46);
+	expect_entry(0, 54, 133, 0);
+	done();
+}
+
+/* Plain entries are lost between protected ones. */
+static void gaps_between_classes(void)
+{
+	make(1);
+	write_at(0, RING_PROTECTED, 1);
+	write_many(0, RING_PLAIN, 10, 20);
+	write_at(0, RING_PROTECTED, 40);
+	write_many(0, RING_PLAIN, 50, 20);
+	expect_entry(0, 0, 1, 0);
+	expect_entry(0, 21, 40, 20);
+	expect_entry(0, 26, 54, 4);
+	expect_entry(0, 27, 55, 0);
+	done();
+}
+
+static void start_without_a_gap(void)
+{
+	make(2);
+	write_many(0, RING_PLAIN, 10, 2 * RECORDS);
+	write_at(1, RING_PROTECTED, 20);
+	free(merge);
+	new_merge(fake_clock);
+	expect_entry(1, 0, 20, 0);
+	expect_entry(0, 16, 26, 0);
+	merge_rewind(merge);
+	expect_entry(1, 0, 20, 0);
+	expect_entry(0, 16, 26, 0);
+	done();
+}
+
+static void rewound(void)
+{
+	make(2);
+	write_many(0, RING_PLAIN, 10, 5);
+	write_many(1, RING_PROTECTED, 18, 2);
+	expect_entry(0, 0, 10, 0);
+	expect_entry(0, 1, 11, 0);
+	merge_rewind(merge);
+	expect_entry(0, 0, 10, 0);
+	write_many(0, RING_PLAIN, 20, RECORDS - 3);
+	merge_rewind(merge);
+	expect_entry(0, 2, 12, 0);
+	expect_entry(0, 3, 13, 0);
+	expect_entry(0, 4, 14, 0);
+	expect_entry(1, 0, 18, 0);
+	expect_entry(1, 1, 19, 0);
+	expect_entry(0, 5, 20, 0);
+	done();
+}
+
+static void skipped_to_end(void)
+{
+	make(2);
+	write_many(0, RING_PLAIN, 10, 2 * RECORDS);
+	write_many(0, RING_PROTECTED, 60, 3);
+	write_many(1, RING_PLAIN, 10, 4);
+	expect_entry(1, 0, 10, 0);
+	merge_skip_to_end(merge);
+	expect_end();
+	write_at(0, RING_PLAIN, 100);
+	write_at(1, RING_PROTECTED, 101);
+	write_at(0, RING_PROTECTED, 102);
+	expect_entry(0, 35, 100, 0);
+	expect_entry(1, 4, 101, 0);
+	expect_entry(0, 36, 102, 0);
+	expect_end();
+	done();
+}
+
+/* ---- overwritten while it is taken ---- */
+
+/* The words of the entry are there, and are overwritten before the reader has moved on. */
+static void overwritten_while_read(void)
+{
+	struct merge_origin origin;
+
+	make(1);
+	write_many(0, RING_PLAIN, 10, 3);
+	CHECK(merge_look(merge));
+	CHECK(merge_first(merge, &origin) != NULL);
+	EQ(origin.lost, 0);
+	write_many(0, RING_PLAIN, 20, RECORDS);
+	CHECK(!merge_take(merge));
+	expect_entry(0, 3, 20, 3);
+	expect_entry(0, 4, 21, 0);
+	done();
+}
+
+/* Even an entry that is only begun takes the place of the oldest one. */
+static void overwritten_by_a_begun_entry(void)
+{
+	struct merge_origin origin;
+
+	make(1);
+	write_many(0, RING_PLAIN, 10, RECORDS);
+	CHECK(merge_look(merge));
+	CHECK(merge_first(merge, &origin) != NULL);
+	ring_begin(&cpus[0].rings[RING_PLAIN]);
+	CHECK(!merge_take(merge));
+	CHECK(merge_first(merge, &origin) != NULL);
+	EQ(origin.lost, 1);
+	CHECK(merge_take(merge));
+	done();
+}
+
+static void overwritten_before_it_is_read(void)
+{
+	struct merge_origin origin;
+
+	make(1);
+	write_many(0, RING_PLAIN, 10, 3);
+	CHECK(merge_look(merge));
+	write_many(0, RING_PLAIN, 20, RECORDS);
+	CHECK(merge_first(merge, &origin) == NULL);
+	CHECK(!merge_take(merge));
+	expect_entry(0, 3, 20, 3);
+	done();
+}
+
+/* The next entry of the same ring is overwritten while the reader moves on to it. */
+static void next_one_overwritten(void)
+{
+	struct merge_origin origin;
+	struct ring *ring;
+
+	make(2);
+	ring = &cpus[0].rings[RING_PLAIN];
+	write_many(0, RING_PLAIN, 10, RECORDS);
+	write_at(1, RING_PLAIN, 12);
+	CHECK(merge_look(merge));
+	CHECK(merge_first(merge, &origin) != NULL);
+	ring_slot(ring, 1)[0] = ring_state_writing(RECORDS + 1);
+	CHECK(merge_take(merge));
+	expect_entry(1, 0, 12, 0);
+	expect_entry(0, 2, 12, 1);
+	done();
+}
+
+/* Nothing within the watermark is left: what is found instead waits for the next look. */
+static void overwritten_by_later_entries(void)
+{
+	struct taken taken;
+
+	make(2);
+	now = 20;
+	write_many(0, RING_PLAIN, 10, 2);
+	write_at(1, RING_PLAIN, 15);
+	CHECK(merge_look(merge));
+	now = 100;
+	write_many(0, RING_PLAIN, 30, RECORDS);
+	CHECK(!take(&taken));
+	CHECK(merge_within_watermark(merge));
+	expect_entry(1, 0, 15, 0);
+	CHECK(!merge_within_watermark(merge));
+	expect_entry(0, 2, 30, 2);
+	done();
+}
+
+/* ---- random interleavings ---- */
+
+/* Everything that was ever written on a CPU, by number. */
+struct history {
+	u64 stamp;
+	u64 in_ring; /* number in its ring */
+	enum ring_class class;
+};
+
+#define ROUNDS	6000
+#define HISTORY 65536
+
+static struct history *histories[CPUS];
+static u64 next_seq[CPUS]; /* of the reader */
+static u64 seed;
+
+static u32 dice(u32 sides)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (seed >> 33) % sides;
+}
+
+static bool is_gone(u32 cpu, u64 seq)
+{
+	const struct history *entry = &histories[cpu][seq];
+
+	return cpus[cpu].rings[entry->class].head >= entry->in_ring + RECORDS + 1;
+}
+
+/* Returns the least stamp of the entries that are held and unread, ~0 if there is none. */
+static u64 least_stamp(void)
+{
+	u64 least = ~0ULL, seq;
+	u32 cpu;
+
+	for (cpu = 0; cpu < CPUS; cpu++)
+		for (seq = next_seq[cpu]; seq < written_on(cpu); seq++)
+			if (!is_gone(cpu, seq) && histories[cpu][seq].stamp < least)
+				least = histories[cpu][seq].stamp;
+	return least;
+}
+
+static void write_random(void)
+{
+	u32 cpu = dice(CPUS);
+	enum ring_class class = dice(4) ? RING_PLAIN : RING_PROTECTED;
+	u64 seq = written_on(cpu);
+
+	if (seq == HISTORY)
+		abort();
+	histories[cpu][seq] = (struct history){
+		.stamp = now,
+		.in_ring = cpus[cpu].rings[class].head,
+		.class = class,
+	};
+	write_entry(cpu, class, fake_clock);
+	now += dice(3) / 2;
+}
+
+static void write_burst(void)
+{
+	u32 count = dice(8) ? dice(6) : dice(100);
+
+	while (count--)
+		write_random();
+}
+
+static void check_taken(const struct taken *taken, u64 least)
+{
+	u32 cpu = taken->origin.cpu;
+	u64 seq;
+
+	CHECK(taken->intact);
+	CHECK(taken->stamp < merge->watermark);
+	EQ(taken->stamp, least);
+	EQ(taken->stamp, histories[cpu][taken->seq].stamp);
+	EQ(taken->origin.lost, taken->seq - next_seq[cpu]);
+	for (seq = next_seq[cpu]; seq < taken->seq; seq++)
+		CHECK(is_gone(cpu, seq));
+	next_seq[cpu] = taken->seq + 1;
+}
+
+/* Takes the first entry. With @writes, sometimes writes between merge_first() and merge_take(). */
+static void take_checked(bool writes)
+{
+	struct taken taken = { .seq = 0 };
+	const u64 *words = merge_first(merge, &taken.origin);
+	u64 seq = next_seq[taken.origin.cpu] + taken.origin.lost;
+	u64 least = least_stamp();
+
+	EQ(words == NULL, is_gone(taken.origin.cpu, seq));
+	if (words)
+		copy_first(&taken, words);
+	if (writes && !dice(10))
+		write_burst();
+	if (merge_take(merge))
+		check_taken(&taken, least);
+	else
+		CHECK(is_gone(taken.origin.cpu, seq));
+}
+
+static void read_random(void)
+{
+	u32 count = dice(40);
+
+	while (count--) {
+		if (!merge_look(merge)) {
+			CHECK(least_stamp() >= now);
+			return;
+		}
+		take_checked(true);
+	}
+}
+
+/* After a rewind the next entry of each CPU is the first that is held. */
+static void rewind_random(void)
+{
+	u32 cpu;
+
+	merge_rewind(merge);
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		next_seq[cpu] = 0;
+		while (next_seq[cpu] < written_on(cpu) && is_gone(cpu, next_seq[cpu]))
+			next_seq[cpu]++;
+	}
+}
+
+static void skip_random(void)
+{
+	u32 cpu;
+
+	merge_skip_to_end(merge);
+	for (cpu = 0; cpu < CPUS; cpu++)
+		next_seq[cpu] = written_on(cpu);
+}
+
+static void random_interleavings(void)
+{
+	unsigned int round;
+	u32 cpu;
+
+	make(CPUS);
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		histories[cpu] = zeroed(HISTORY * sizeof(struct history));
+		next_seq[cpu] = 0;
+	}
+	seed = 42;
+	for (round = 0; round < ROUNDS && !tap_failures; round++) {
+		write_burst();
+		read_random();
+		now += !dice(4);
+		if (!dice(200))
+			rewind_random();
+		else if (!dice(200))
+			skip_random();
+	}
+	now++;
+	while (merge_look(merge) && !tap_failures)
+		take_checked(false);
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		EQ(next_seq[cpu], written_on(cpu));
+		free(histories[cpu]);
+	}
+	expect_end();
+	done();
+}
+
+/* ---- threads ---- */
+
+#define ENTRIES 100000 /* that each thread writes */
+
+static bool stop;
+
+static u64 real_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void *writer(void *arg)
+{
+	u32 cpu = (struct cpu *)arg - cpus;
+	unsigned int i;
+
+	for (i = 0; i < ENTRIES; i++) {
+		write_entry(cpu, i % 8 ? RING_PLAIN : RING_PROTECTED, real_clock);
+		if (i % 32 == 31)
+			sched_yield();
+	}
+	return NULL;
+}
+
+struct tally {
+	u64 next[CPUS];
+	u64 read, lost, last_stamp;
+	u64 torn, unordered, wrong_loss;
+};
+
+static void tally_entry(struct tally *tally, const struct taken *taken)
+{
+	u64 *next = &tally->next[taken->origin.cpu];
+
+	tally->read++;
+	tally->lost += taken->origin.lost;
+	tally->torn += !taken->intact;
+	tally->unordered += taken->stamp < tally->last_stamp;
+	tally->wrong_loss += taken->seq != *next + taken->origin.lost;
+	tally->last_stamp = taken->stamp;
+	*next = taken->seq + 1;
+}
+
+static void *merging_reader(void *arg)
+{
+	struct taken taken;
+	bool last;
+
+	do {
+		last = smp_load_acquire(&stop);
+		while (merge_look(merge))
+			if (take(&taken))
+				tally_entry(arg, &taken);
+		sched_yield();
+	} while (!last);
+	return NULL;
+}
+
+static void threads(void)
+{
+	pthread_t writers[CPUS], reader;
+	struct tally tally = { .read = 0 };
+	u32 cpu;
+
+	make(CPUS);
+	free(merge);
+	new_merge(real_clock);
+	stop = false;
+	pthread_create(&reader, NULL, merging_reader, &tally);
+	for (cpu = 0; cpu < CPUS; cpu++)
+		pthread_create(&writers[cpu], NULL, writer, &cpus[cpu]);
+	for (cpu = 0; cpu < CPUS; cpu++)
+		pthread_join(writers[cpu], NULL);
+	smp_store_release(&stop, true);
+	pthread_join(reader, NULL);
+	printf("# %u writers: %" PRIu64 " read, %" PRIu64 " lost\n", CPUS, tally.read, tally.lost);
+	EQ(tally.read + tally.lost, (u64)CPUS * ENTRIES);
+	EQ(tally.torn, 0);
+	EQ(tally.unordered, 0);
+	EQ(tally.wrong_loss, 0);
+	CHECK(tally.read > CPUS * RECORDS);
+	for (cpu = 0; cpu < CPUS; cpu++)
+		EQ(tally.next[cpu], ENTRIES);
+	done();
+}
+
+static const struct tap_case cases[] = {
+	{ "without entries there is nothing to take", nothing_written },
+	{ "entries come in the order of their stamps, over all CPUs and classes",
+	  order_of_stamps },
+	{ "entries of one CPU with equal stamps come in the order of their numbers",
+	  equal_stamps },
+	{ "an entry stamped at or after the watermark waits", watermark },
+	{ "entries written after a look wait for the next look", next_look },
+	{ "240 CPUs", many_cpus },
+	{ "CPUs that do not exist have no rings and no entries", missing_cpus },
+	{ "each gap has its exact size", exact_gaps },
+	{ "plain entries lost between protected ones are counted", gaps_between_classes },
+	{ "nothing is reported lost before the first entry found", start_without_a_gap },
+	{ "rewind moves to the oldest entries that are held now", rewound },
+	{ "after a skip to the end only new entries come, without a gap", skipped_to_end },
+	{ "an entry overwritten while it is read is discarded and counted as lost",
+	  overwritten_while_read },
+	{ "a begun entry overwrites the oldest one", overwritten_by_a_begun_entry },
+	{ "an entry overwritten before it is read is not offered",
+	  overwritten_before_it_is_read },
+	{ "the next entry may be overwritten while the reader moves on to it",
+	  next_one_overwritten },
+	{ "an entry that replaces a lost one waits for its own watermark",
+	  overwritten_by_later_entries },
+	{ "random writes, reads, rewinds and skips agree with a model", random_interleavings },
+	{ "four writers and one reader: in order, nothing torn, read + lost = written", threads },
+};
+
+TAP_MAIN(cases)
