@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* User namespaces that belong together, made up, and who of them is whose ancestor, by hand. */
+/* A made-up family of user namespaces, and a table that says which is an ancestor of which. */
 #ifndef SETNSMON_KUNIT_FAMILY_H
 #define SETNSMON_KUNIT_FAMILY_H
 
@@ -18,7 +18,7 @@ static const char *const family_names[FAMILY] = {
 	"host", "tenant", "pod", "nested", "twin", "other",
 };
 
-/* Lies the column within the row? */
+/* Whether the column's user namespace is the row's or below it. */
 static const bool lies_below[FAMILY][FAMILY] = {
 	[HOST] = { 1, 1, 1, 1, 1, 1 },
 	[TENANT] = { 0, 1, 1, 1, 1, 0 },

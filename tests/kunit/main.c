@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The suites run when this module is loaded: KUnit finds them in a section of it. The
- * files under test are built in, so setnsmon itself may be loaded or not.
+ * KUnit finds the suites in a section of this module and runs them when it is loaded. The
+ * files under test are built in, so it does not matter whether setnsmon is loaded as well.
  */
 #include <linux/module.h>
 

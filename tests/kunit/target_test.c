@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Files, real ones and made-up ones, and the target that each of them is. */
+#include "family.h"
+#include "../../module/capture/target.c"
+
+#include <linux/fdtable.h>
+#include <linux/kthread.h>
+
+/* ---- relations ---- */
+
+/* Only called for two different user namespaces. */
+static u8 relation_by_hand(int owner, int caller)
+{
+	if (lies_below[owner][caller])
+		return SETNSMON_RELATION_ANCESTOR;
+	if (lies_below[caller][owner])
+		return SETNSMON_RELATION_DESCENDANT;
+	return SETNSMON_RELATION_UNRELATED;
+}
+
+static void relations(struct kunit *test)
+{
+	const struct user_namespace *family = family_new(test);
+	int owner, caller;
+
+	for (owner = 0; owner < FAMILY; owner++)
+		for (caller = 0; caller < FAMILY; caller++) {
+			u8 got = target_relation_elsewhere(&family[owner], &family[caller]);
+
+			if (owner != caller && got != relation_by_hand(owner, caller))
+				KUNIT_FAIL(test, "%s, seen from %s: %u, expected %u",
+					   family_names[owner], family_names[caller], got,
+					   relation_by_hand(owner, caller));
+			KUNIT_EXPECT_EQ(test, userns_is_within(&family[caller], &family[owner]),
+					lies_below[owner][caller]);
+		}
+}
+
+/* The caller is in the initial user namespace. */
+static void owners(struct kunit *test)
+{
+	struct user_namespace *family = family_new(test);
+	struct event_target target = { .has = SETNSMON_HAS_TARGET };
+
+	target_fill_owner(&target, &init_user_ns);
+	KUNIT_EXPECT_EQ(test, (int)target.relation, SETNSMON_RELATION_SAME);
+	KUNIT_EXPECT_EQ(test, target.owner_inum, (u32)PROC_USER_INIT_INO);
+	KUNIT_EXPECT_EQ(test, target.owner_level, 0U);
+	KUNIT_EXPECT_EQ(test, (u32)target.has, SETNSMON_HAS_TARGET | SETNSMON_HAS_OWNER);
+
+	family[TENANT].parent = &init_user_ns;
+	family[POD].owner = KUIDT_INIT(1000);
+	target_fill_owner(&target, &family[POD]);
+	KUNIT_EXPECT_EQ(test, (int)target.relation, SETNSMON_RELATION_DESCENDANT);
+	KUNIT_EXPECT_EQ(test, target.owner_inum, 1000U + POD);
+	KUNIT_EXPECT_EQ(test, target.owner_level, 2U);
+	KUNIT_EXPECT_EQ(test, target.owner_uid, 1000U);
+
+	target_fill_owner(&target, &family[HOST]);
+	KUNIT_EXPECT_EQ(test, (int)target.relation, SETNSMON_RELATION_UNRELATED);
+}
+
+/* ---- files ---- */
+
+static void soil(struct event_target *target)
+{
+	memset(target, 0xa5, sizeof(*target));
+}
+
+static void fill_path(struct kunit *test, struct event_target *target, const char *path)
+{
+	struct file *file = filp_open(path, O_RDONLY, 0);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	soil(target);
+	preempt_disable();
+	target_fill_file(target, file);
+	preempt_enable();
+	fput(file);
+}
+
+static void files(struct kunit *test)
+{
+	struct event_target target;
+
+	soil(&target);
+	target_fill_file(&target, NULL);
+	KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_NONE);
+	KUNIT_EXPECT_EQ(test, (int)target.relation, SETNSMON_RELATION_NONE);
+	KUNIT_EXPECT_EQ(test, (u32)target.has, 0U);
+
+	fill_path(test, &target, "/proc/version");
+	KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_OTHER);
+	KUNIT_EXPECT_EQ(test, (u32)target.has, 0U);
+
+	fill_path(test, &target, "/proc/self/ns/uts");
+	KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_NSFS);
+	KUNIT_EXPECT_EQ(test, target.type, (u32)CLONE_NEWUTS);
+	KUNIT_EXPECT_EQ(test, target.inum, (u32)PROC_UTS_INIT_INO);
+	KUNIT_EXPECT_EQ(test, target.owner_inum, (u32)PROC_USER_INIT_INO);
+	KUNIT_EXPECT_EQ(test, (int)target.relation, SETNSMON_RELATION_SAME);
+	KUNIT_EXPECT_EQ(test, (u32)target.has,
+			SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER);
+
+	/* Nothing owns the initial user namespace. */
+	fill_path(test, &target, "/proc/self/ns/user");
+	KUNIT_EXPECT_EQ(test, target.inum, (u32)PROC_USER_INIT_INO);
+	KUNIT_EXPECT_EQ(test, (u32)target.has, SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS);
+}
+
+/* A module cannot make a pidfd, so this one has only the members that target.c looks at. */
+struct fake_pidfd {
+	struct file file;
+	struct inode inode;
+	struct super_block sb;
+};
+
+static void fill_pidfd(struct fake_pidfd *fake, struct event_target *target, void *pid)
+{
+	fake->sb.s_magic = COMPAT_PIDFS_MAGIC;
+	fake->inode.i_sb = &fake->sb;
+	fake->inode.i_private = pid;
+	fake->file.f_inode = &fake->inode;
+	soil(target);
+	preempt_disable();
+	target_fill_file(target, &fake->file);
+	preempt_enable();
+}
+
+/* The order matters: once a pidfd has passed, the others are believed. */
+static void pidfds(struct kunit *test)
+{
+	struct fake_pidfd *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
+	struct pid *copy = kunit_kzalloc(test, sizeof(*copy) + sizeof(struct upid), GFP_KERNEL);
+	struct event_target target;
+	u32 own[SETNSMON_LINKS];
+
+	KUNIT_ASSERT_NOT_NULL(test, fake);
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	fill_pidfd(fake, &target, (void *)8);
+	KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_PIDFD);
+	KUNIT_EXPECT_EQ(test, (u32)target.has, 0U);
+
+	copy->numbers[0].nr = task_pid_nr(current);
+	fill_pidfd(fake, &target, copy);
+	KUNIT_EXPECT_EQ(test, (u32)target.has, 0U);
+
+	fill_pidfd(fake, &target, task_pid(current));
+	KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_PIDFD);
+	KUNIT_EXPECT_EQ(test, (u32)target.has,
+			SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID | SETNSMON_HAS_OWNER |
+				SETNSMON_HAS_TARGET_LINKS);
+	KUNIT_EXPECT_EQ(test, target.pid, (u32)task_pid_nr(current));
+	KUNIT_EXPECT_EQ(test, target.owner_inum, (u32)PROC_USER_INIT_INO);
+	links_fill_own(own, task_active_pid_ns(current), current_user_ns());
+	KUNIT_EXPECT_EQ(test, memcmp(target.links, own, sizeof(own)), 0);
+
+	/* Nobody has this struct pid. */
+	fill_pidfd(fake, &target, copy);
+	KUNIT_EXPECT_EQ(test, (u32)target.has, SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID);
+}
+
+static int wait_for_stop(void *unused)
+{
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* Nobody waits for the lock of a process. An exiting process has no nsproxy. */
+static void other_processes(struct kunit *test)
+{
+	struct task_struct *task = kthread_run(wait_for_stop, NULL, "setnsmon/other");
+	u32 links[SETNSMON_LINKS] = {};
+	struct nsproxy *proxy;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	KUNIT_EXPECT_TRUE(test, try_fill_links(links, task));
+	KUNIT_EXPECT_EQ(test, links[SETNSMON_LINK_UTS], (u32)PROC_UTS_INIT_INO);
+	spin_lock(&task->alloc_lock);
+	KUNIT_EXPECT_FALSE(test, try_fill_links(links, task));
+	proxy = task->nsproxy;
+	task->nsproxy = NULL;
+	spin_unlock(&task->alloc_lock);
+	KUNIT_EXPECT_FALSE(test, try_fill_links(links, task));
+	spin_lock(&task->alloc_lock);
+	task->nsproxy = proxy;
+	spin_unlock(&task->alloc_lock);
+	kthread_stop(task);
+}
+
+static void descriptors(struct kunit *test)
+{
+	static struct file open, path_only = { .f_mode = FMODE_PATH };
+	struct file __rcu *table[3] = { (struct file __rcu *)&open, NULL,
+					(struct file __rcu *)&path_only };
+	struct fdtable fdt = { .max_fds = ARRAY_SIZE(table), .fd = table };
+	struct files_struct files = { .fdt = (struct fdtable __rcu *)&fdt };
+
+	KUNIT_EXPECT_PTR_EQ(test, target_own_file(&files, 0), (const struct file *)&open);
+	KUNIT_EXPECT_PTR_EQ(test, target_own_file(&files, 1), (const struct file *)NULL);
+	KUNIT_EXPECT_PTR_EQ(test, target_own_file(&files, 2), (const struct file *)NULL);
+	KUNIT_EXPECT_PTR_EQ(test, target_own_file(&files, 3), (const struct file *)NULL);
+	KUNIT_EXPECT_PTR_EQ(test, target_own_file(&files, ~0U), (const struct file *)NULL);
+}
+
+static struct kunit_case target_cases[] = {
+	CASE("above, below or beside, for each pair in a family of user namespaces", relations),
+	CASE("an owner is described and related to the caller", owners),
+	CASE("no file, a namespace, a user namespace without an owner, any other file", files),
+	CASE("a pidfd is believed after the kernel itself has confirmed one", pidfds),
+	CASE("the links of a process that is locked or exiting are left out", other_processes),
+	CASE("a descriptor beyond the table, a hole and O_PATH are not open", descriptors),
+	{}
+};
+
+static int verify(struct kunit_suite *suite)
+{
+	return links_verify();
+}
+
+static struct kunit_suite target_suite = {
+	.name = "setnsmon_target",
+	.suite_init = verify,
+	.test_cases = target_cases,
+};
+kunit_test_suite(target_suite);
