@@ -134,8 +134,8 @@ def attributes(style, theme):
 def draw(lines, columns, title, theme):
     wide, high = 2 * MARGIN + columns * CELL, TITLE_BAR + 2 * MARGIN + len(lines) * LINE - 6
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:g} {high}" width="{wide:g}" height="{high}" '
-           f'role="img" aria-label="{escape(title)}" font-size="{FONT_SIZE}" font-family="ui-monospace, SFMono-Regular, '
-           "Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace\">",
+           f'role="img" aria-label="{escape(title)}" font-size="{FONT_SIZE}" font-family="ui-monospace, '
+           "SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace\">",
            f'<rect x="0.5" y="0.5" width="{wide - 1:g}" height="{high - 1}" rx="8" fill="{theme["page"]}" '
            f'stroke="{theme["edge"]}"/>',
            f'<path d="M1 {TITLE_BAR}V8.5Q1 1 8.5 1H{wide - 8.5:g}Q{wide - 1:g} 1 {wide - 1:g} 8.5V{TITLE_BAR}Z" '

@@ -176,8 +176,8 @@ _pieces_of()
 	)
 }
 
-# archive_of PIECE: prints the directory of downloaded packages for a piece. apt locks it, so pieces that are made at the
-# same time need different ones.
+# archive_of PIECE: prints the directory of downloaded packages for a piece. apt locks it, so pieces that are made at
+# the same time need different ones.
 archive_of()
 {
 	case $1 in
@@ -197,8 +197,8 @@ missing()
 	done | awk '!seen[$0]++'
 }
 
-# next_pieces PIECE...: of these missing pieces, prints those to make next: they do not need another one of them, and use
-# different directories of packages
+# next_pieces PIECE...: of these missing pieces, prints those to make next: they do not need another one of them, and
+# use different directories of packages
 next_pieces()
 {
 	local piece archives=' '
@@ -312,7 +312,8 @@ _cache_size()
 _list_cache()
 {
 	local names=()
-	mapfile -t names < <(cd "$CACHE" && ls -dU debs-* tools-* guest-* kernel-* shell-* check-* bench-* system-* 2>/dev/null)
+	mapfile -t names < <(cd "$CACHE" &&
+		ls -dU debs-* tools-* guest-* kernel-* shell-* check-* bench-* system-* 2>/dev/null)
 	(cd "$CACHE" && du -cm --max-depth=0 "${names[@]}") | awk '{ printf "%6d MiB  %s\n", $1, $2 }'
 	printf '%s\n' "The cache is $CACHE. To remove it: $VM_NAME clean-cache" \
 		"To remove only what no longer fits the recipes of this tree: $VM_NAME clean-cache -o"

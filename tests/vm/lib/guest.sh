@@ -19,13 +19,13 @@ readonly COMPLAINTS='WARNING:|BUG:|Oops|Call Trace:|general protection|KASAN|KCS
 # Prints the complaints in the log on stdin. The referee gets this function with the job.
 #
 # A KCSAN kernel finds races of the kernel itself in every boot, and their reports are left out. A report is ours if one
-# of its two stacks has a function of a module, because such a kernel has no modules except those of a test. Frames below
-# the entry of an interrupt or a fault do not count: they only say who was interrupted. (KCSAN's own list of functions
-# would be too narrow. It does not cover a module's calls into the kernel, and would have to be written again after each
-# load.) Other messages in the middle of a report are kept, and so is a report without an end.
+# of its two stacks has a function of a module, because such a kernel has no modules except those of a test. Frames
+# below the entry of an interrupt or a fault do not count: they only say who was interrupted. (KCSAN's own list of
+# functions would be too narrow. It does not cover a module's calls into the kernel, and would have to be written again
+# after each load.) Other messages in the middle of a report are kept, and so is a report without an end.
 #
-# While a test makes allocations fail, kmemleak may lack the memory to note a part of a module. It says so, and scans the
-# whole module.
+# While a test makes allocations fail, kmemleak may lack the memory to note a part of a module. It says so, and scans
+# the whole module.
 complaints_in()
 {
 	awk '
@@ -100,14 +100,15 @@ _terminal_hints()
 }
 
 # _qemu DIR KERNEL INITRD ROOT OPTION...: runs the machine, without the port of the output. ROOT is the disk and how it
-# is used. The machine is always emulated, never KVM, so that it is the same everywhere. The processor is the newest that
-# QEMU can emulate, so that SMEP and SMAP are on. Its time stamp counter is the same for all processors, which the kernel
-# cannot know (tsc=reliable); it would use the slow HPET instead.
+# is used. The machine is always emulated, never KVM, so that it is the same everywhere. The processor is the newest
+# that QEMU can emulate, so that SMEP and SMAP are on. Its time stamp counter is the same for all processors, which the
+# kernel cannot know (tsc=reliable); it would use the slow HPET instead.
 #
 # The guest's processors take turns on one thread of the host. With a thread for each, QEMU 7.2 runs kernel code wrongly
-# while it is being patched: if a probe is armed and disarmed on a function that another processor calls, the guest jumps
-# to address 0, mostly at the first try. The kernel's own kprobe events cause it, too, without setnsmon. Taking turns is
-# also faster on two host processors. `run -p` gives each processor its thread, for tests that leave probes alone.
+# while it is being patched: if a probe is armed and disarmed on a function that another processor calls, the guest
+# jumps to address 0, mostly at the first try. The kernel's own kprobe events cause it, too, without setnsmon. Taking
+# turns is also faster on two host processors. `run -p` gives each processor its thread, for tests that leave probes
+# alone.
 _qemu()
 {
 	local dir=$1 kernel=$2 initrd=$3 root=$4 words

@@ -8,7 +8,8 @@ packages()
 	local place=$1 suite=$2 p s words
 	if [[ $place == documented ]]; then
 		cat "$TOP/README.md" "$TOP/docs/INSTALL.md" 2>/dev/null |
-			sed -nE 's/^ *apt(-get)? install (.*)/\2/p' | tr -s ' ' '\n' | grep -vE '^-|[$/<]' | sort -u || :
+			sed -nE 's/^ *apt(-get)? install (.*)/\2/p' | tr -s ' ' '\n' |
+			grep -vE '^-|[$/<]' | sort -u || :
 		return
 	fi
 	while read -r p s words; do
@@ -88,8 +89,8 @@ _host_codename()
 	(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-sid}")
 }
 
-# Sets MIRROR, SECURITY_MIRROR and APT_OPTIONS for the recipes: the mirrors that this machine itself uses, and what apt in
-# a chroot must know about this machine's proxies
+# Sets MIRROR, SECURITY_MIRROR and APT_OPTIONS for the recipes: the mirrors that this machine itself uses, and what apt
+# in a chroot must know about this machine's proxies
 find_mirrors()
 {
 	local host

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Guests that are a whole Debian (recipes/system.sh). What a person does on a host can be done in them, and their disk can
-# be kept from one boot to the next. No boot loader is involved: QEMU gets the newest kernel in the disk's /boot and its
-# initramfs, which are those that a boot loader would start.
+# Guests that are a whole Debian (recipes/system.sh). What a person does on a host can be done in them, and their disk
+# can be kept from one boot to the next. No boot loader is involved: QEMU gets the newest kernel in the disk's /boot and
+# its initramfs, which are those that a boot loader would start.
 
 # _newest_kernel DISK DIR: copies the newest kernel and its initramfs from DISK to DIR/vmlinuz and DIR/initrd
 _newest_kernel()

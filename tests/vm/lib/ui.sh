@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Messages, options, and the progress of long steps. Messages go to stderr: the stdout of `vm run` and `vm chroot` belongs
-# to the command that they run.
+# Messages, options, and the progress of long steps. Messages go to stderr: the stdout of `vm run` and `vm chroot`
+# belongs to the command that they run.
 
 # Exit statuses of the harness itself; the table in `vm help` explains them.
 # shellcheck disable=SC2034  # used by the files that source this one
@@ -66,8 +66,8 @@ _step_interrupted()
 	exit 130
 }
 
-# step TEXT COMMAND...: runs a command or a function. Its output goes to a log, which is shown only if the command fails;
-# then the program ends. (`step` must not be called in a condition: bash would ignore failures inside COMMAND.)
+# step TEXT COMMAND...: runs a command or a function. Its output goes to a log, which is shown only if the command
+# fails; then the program ends. (`step` must not be called in a condition: bash would ignore failures inside COMMAND.)
 step()
 {
 	local text=$1 log pid rc=0 begin=$SECONDS _step_shown=0 _step_width=79 nap=1
