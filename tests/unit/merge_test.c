@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The merge of all rings for one reader, with a fake clock: order, watermark, gaps, and
- * entries that are overwritten at the worst moment. The last case has threads and a real
- * clock.
+ * entries that are overwritten at the worst moment. The last cases have
+ * threads.
  */
 #include "stream/merge.h"
 #include "tap.h"
@@ -657,6 +657,34 @@ static void random_interleavings(void)
 
 /* ---- threads ---- */
 
+static void *commit_later(void *ring)
+{
+	nanosleep(&(const struct timespec){ .tv_nsec = 20000000 }, NULL);
+	ring_commit(ring);
+	return NULL;
+}
+
+/* The entry that is under way is stamped before the one that is there already. */
+static void write_under_way(void)
+{
+	pthread_t committer;
+	u64 *words;
+
+	make(2);
+	words = ring_begin(&cpus[0].rings[RING_PLAIN]);
+	words[0] = 0;
+	words[1] = 5;
+	words[2] = word_of(0, 0, 5);
+	words[3] = ~words[2];
+	write_at(1, RING_PLAIN, 6);
+	pthread_create(&committer, NULL, commit_later, &cpus[0].rings[RING_PLAIN]);
+	expect_entry(0, 0, 5, 0);
+	expect_entry(1, 0, 6, 0);
+	pthread_join(committer, NULL);
+	expect_end();
+	done();
+}
+
 #define ENTRIES 100000 /* that each thread writes */
 
 static bool stop;
@@ -769,6 +797,7 @@ static const struct tap_case cases[] = {
 	{ "an entry that replaces a lost one waits for its own watermark",
 	  overwritten_by_later_entries },
 	{ "random writes, reads, rewinds and skips agree with a model", random_interleavings },
+	{ "a look waits for a write that is under way", write_under_way },
 	{ "four writers and one reader: in order, nothing torn, read + lost = written", threads },
 };
 
