@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Two rings, each with its writer, and the merge of module/stream/rings.c: a horizon, a look at each ring once it is
- * settled or the record that was under way is there, then the least stamp of those before the horizon. What comes out
- * is in the order of time, and is all there is but what was counted as lost. (With two rings the heap is the lesser of
- * two.) The first writer writes COUNT records, the second one.
+ * Two rings, each with its writer, and the merge of module/stream/merge.c. The reader reads the clock: that is its
+ * watermark. It looks at each ring as soon as the ring is settled or the record that was under way is committed. Then it
+ * takes records in the order of their stamps, as long as they are stamped before the watermark. It must get them in the
+ * order of time, and every record except those counted as lost. (With two rings the heap is the lesser of two.) The
+ * first writer writes COUNT records, and the second writer writes one.
  *
- * LANES: the two rings are those of one CPU instead. Its writer writes a record into the first and then one into the
- * second, perhaps at the same time of the clock; they come out in this order.
+ * CLASSES: the two rings are those of one CPU instead, one for each class. Its writer writes a record into the first
+ * and then one into the second, perhaps at the same time of the clock. The reader must get them in this order.
  */
 #ifndef RECORDS
 #define RECORDS 1
@@ -17,7 +18,7 @@
 #ifndef TICKS
 #define TICKS 1
 #endif
-#ifdef LANES
+#ifdef CLASSES
 #define CPUS 1
 #else
 #define CPUS 2
@@ -51,7 +52,7 @@ active [CPUS] proctype writer()
 {
 	byte n, stamp, me = _pid - 1;	/* 0 is the ticker */
 
-#ifdef LANES
+#ifdef CLASSES
 	write(0, n);
 	write(1, n);
 #else
@@ -63,8 +64,8 @@ active [CPUS] proctype writer()
 	done++
 }
 
-/* lane_look(): the stamp of the ring's next record; @in becomes whether it has one. */
-inline lane_look(r)
+/* input_peek_key(): reads the stamp of the ring's next record, and sets @in if there is one. */
+inline peek_key(r)
 {
 	do
 	:: copy_words(READER, r, next[r], 0, 1, result, lost);
@@ -83,7 +84,8 @@ inline lane_look(r)
 	result = 0
 }
 
-inline look_when_settled(r)
+/* fill_heap() */
+inline fill(r)
 {
 	ring_end(READER, r, begun_end);
 	do
@@ -96,28 +98,29 @@ inline look_when_settled(r)
 	settled = false;
 	begun_end = 0;
 	end_now = 0;
-	lane_look(r)
+	peek_key(r)
 }
 
-inline survey()
+/* refill_heap() */
+inline refill()
 {
-	clock(READER, horizon);
+	clock(READER, watermark);
 #ifdef ONLY_RMB_D_READER
 	smp_rmb(READER);
 #elif !defined(NO_D_READER)
 	smp_mb(READER);		/* D, reader's end */
 #endif
-	look_when_settled(0);
-	look_when_settled(1)
+	fill(0);
+	fill(1)
 }
 
-#ifdef CLOSED_HORIZON
-#define within(r) (in[r] && stamp[r] <= horizon)
+#ifdef CLOSED_WATERMARK
+#define within(r) (in[r] && stamp[r] <= watermark)
 #else
-#define within(r) (in[r] && stamp[r] < horizon)
+#define within(r) (in[r] && stamp[r] < watermark)
 #endif
 
-/* cursor_take() */
+/* merge_first() and merge_take() */
 inline take(r)
 {
 	copy_words(READER, r, next[r], 0, WORDS, result, lost);
@@ -126,7 +129,7 @@ inline take(r)
 		:: result == READ ->
 			assert(w[0] == stamp[r]);
 			assert(w[0] >= latest);
-#ifdef LANES
+#ifdef CLASSES
 			assert(r == 1 || next[1] == 0);
 #endif
 			latest = w[0];
@@ -139,12 +142,12 @@ inline take(r)
 		w[0] = 0;
 		result = 0
 	}
-	lane_look(r)
+	peek_key(r)
 }
 
 active proctype reader()
 {
-	byte next[2], stamp[2], horizon, latest, had, lost, end, state, i, w[WORDS], begun_end, end_now;
+	byte next[2], stamp[2], watermark, latest, had, lost, end, state, i, w[WORDS], begun_end, end_now;
 	bool in[2], settled, last;
 	mtype result;
 
@@ -160,9 +163,9 @@ active proctype reader()
 			join_thread(READER, 1);
 			last = true
 		fi;
-		survey();
+		refill();
 		if
-		:: last -> horizon = 255	/* time goes on */
+		:: last -> watermark = 255	/* time goes on */
 		:: else
 		fi
 	od;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One writer that stamps its records, and one who asks once, at any moment, whether the ring is settled. When it is: no
- * record from the end on may be stamped earlier than the clock stood before the question.
+ * One writer that stamps its records, and one reader that reads the clock once, at any moment, and then waits until the
+ * ring is settled. No record that follows may be stamped before that reading, the watermark.
  */
 #ifndef RECORDS
 #define RECORDS 2
@@ -58,10 +58,10 @@ active proctype writer()
 
 active proctype reader()
 {
-	byte horizon, end, state, i;
+	byte watermark, end, state, i;
 	bool settled;
 
-	clock(READER, horizon);
+	clock(READER, watermark);
 #ifdef ONLY_RMB_D_READER
 	smp_rmb(READER);
 #elif !defined(NO_D_READER)
@@ -75,9 +75,9 @@ active proctype reader()
 	d_step {
 		promised = true;
 		promised_end = end;
-		promised_time = horizon;
+		promised_time = watermark;
 		for (i : 0 .. COUNT - 1) {
-			assert(i >= stamped || i < end || stamps[i] >= horizon)
+			assert(i >= stamped || i < end || stamps[i] >= watermark)
 		};
 		i = 0
 	}

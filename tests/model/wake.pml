@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * module/stream/wakeup.c: a CPU that makes calls, the timer that they ask for, which may run on another, the worker that it
- * wakes, on a third, and a reader that sleeps whenever it has read all. Nobody sleeps over a record: when nothing is
- * under way any more, and the reader sleeps, it has had all.
+ * module/stream/wakeup.c: a CPU that makes calls, the timer that they request, the worker that the timer wakes, each on
+ * a CPU of its own, and a reader that sleeps whenever it has read everything. The reader must never sleep while a record
+ * is ready: when nothing is under way any more and the reader sleeps, it has read every record.
  *
- * The reader is one that sleeps in read(2), and takes itself from the queue when it is woken, or with -DPOLL one in
- * poll(2): it stays in the queue, and a flag tells it not to fall asleep. That is what wait_event() and
- * do_poll() do (kernel/sched/wait.c, fs/select.c).
+ * The reader sleeps in read(2) and leaves the queue when it is woken. With -DPOLL it sleeps in poll(2): it stays in the
+ * queue, and a flag keeps it from falling asleep. That is what wait_event() and do_poll() do (kernel/sched/wait.c,
+ * fs/select.c).
  *
- * Barriers can be taken out: -DNO_W (of the call: in wq_has_sleeper()), -DNO_T (of the timer) and -DNO_R (of the
- * reader: in prepare_to_wait_event(), or device_poll()). With -DCLEARED_LATE the timer wakes the worker first, and
- * says then that it may be asked again.
+ * Barriers can be removed: -DNO_W (the call's, in wq_has_sleeper()), -DNO_T (the timer's) and -DNO_R (the reader's, in
+ * prepare_to_wait_event() or device_poll()). With -DCLEARED_LATE the timer wakes the worker before it clears
+ * "requested".
  */
 #ifndef COUNT
 #define COUNT 3
@@ -28,16 +28,16 @@
 
 #define HEAD 0			/* records published */
 #define QUEUED 1		/* is the reader in the queue? */
-#define ASKED 2
-#define WOKEN 3			/* the reader's: it shall look again */
+#define REQUESTED 2
+#define WOKEN 3			/* the reader must look again */
 
-bool locked;			/* the queue's lock, and what it hands on */
+bool locked;			/* the lock of the queue, and the view that it passes on */
 view unlocked;
-bool started;			/* the timer, likewise: it has a lock as well */
+bool started;			/* the timer, which has a lock as well */
 view starting;
-bool due;			/* the worker's work: whoever makes it due hands on what it has done until then */
+bool due;			/* the work of the worker, and the view of the one that made it due */
 view making_due;
-bool done, waking, working;	/* for the record: no more calls; the timer runs, the worker does */
+bool done, waking, working;	/* for assertions: no more calls; the timer runs; the worker runs */
 
 inline lock(t)
 {
@@ -61,7 +61,7 @@ inline unlock(t)
 
 active proctype caller()
 {
-	byte n, queued, asked;
+	byte n, queued, requested;
 
 	do
 	:: n < COUNT ->
@@ -75,11 +75,11 @@ active proctype caller()
 		load(CALLER, QUEUED, RELAXED, queued);
 		if
 		:: queued ->
-			load(CALLER, ASKED, RELAXED, asked);
+			load(CALLER, REQUESTED, RELAXED, requested);
 			if
-			:: !asked ->
+			:: !requested ->
 				d_step {
-					store(CALLER, ASKED, RELAXED, 1)
+					store(CALLER, REQUESTED, RELAXED, 1)
 				}
 				d_step {
 					copy(starting, cur[CALLER]);
@@ -90,13 +90,13 @@ active proctype caller()
 		:: else
 		fi;
 		queued = 0;
-		asked = 0
+		requested = 0
 	:: else -> break
 	od;
 	done = true
 }
 
-/* Under the lock: notifies what is in the queue. */
+/* Notifies the reader, if it is in the queue, under the lock. */
 inline wake()
 {
 	lock(WORKER);
@@ -128,7 +128,7 @@ inline make_due()
 inline clear()
 {
 	d_step {
-		store(TIMER, ASKED, RELAXED, 0)
+		store(TIMER, REQUESTED, RELAXED, 0)
 	}
 #ifndef NO_T
 	smp_mb(TIMER)			/* T */
@@ -220,7 +220,7 @@ active proctype reader()
 			unlock(READER)
 #endif
 		:: else ->
-			/* Asleep until notified, or until no waker is left */
+			/* Asleep until notified, or until nothing is left that could notify it */
 			do
 			:: load(READER, WOKEN, ORDERED, woken);
 				if
