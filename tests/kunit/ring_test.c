@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ring inside the kernel: what the unit test of user space proves, with the kernel's
- * barriers and under its checkers; readers in every context that the kernel has; and a
- * writer that overruns readers on all CPUs.
+ * The ring inside the kernel. The unit test of user space runs here with the kernel's barriers
+ * and checkers. Then readers run in every context, and a writer overruns readers on all CPUs.
  */
 #include "tap.h"
 #include "../unit/ring_test.c"
@@ -47,7 +46,7 @@ static void attempt_in_irq(struct irq_work *work)
 	attempt_here(container_of(work, struct attempt, work));
 }
 
-/* From an interrupt of this CPU, whatever it is doing. */
+/* Reads in an interrupt of this CPU. */
 static void interrupt(struct attempt *attempt)
 {
 	irq_work_queue(&attempt->work);
@@ -62,7 +61,7 @@ static void expect_attempt(struct kunit *test, const struct attempt *attempt,
 	KUNIT_EXPECT_EQ(test, attempt->settled, settled);
 }
 
-/* The writer is interrupted between begin and commit, on a full ring, and not only once. */
+/* Interrupts the writer between begin and commit several times, on a full ring. */
 static void reader_interrupts_the_writer(struct kunit *test)
 {
 	struct attempt attempt = {};
@@ -98,7 +97,7 @@ static void reader_interrupts_the_writer(struct kunit *test)
 	done(&ring);
 }
 
-/* Nothing that sleeps, nothing that wants a context: lockdep and DEBUG_ATOMIC_SLEEP watch. */
+/* Nothing may sleep or depend on the context. lockdep and DEBUG_ATOMIC_SLEEP watch. */
 static void every_context_will_do(struct kunit *test)
 {
 	struct attempt attempt = {};
@@ -131,7 +130,7 @@ static void every_context_will_do(struct kunit *test)
 
 /* ---- all CPUs ---- */
 
-#define TIME	0 /* the word that holds when the record was begun; the others are word_of() */
+#define TIME	0 /* the word with the time of the record; the others are word_of() */
 #define RECORDS 64
 
 enum context { PLAIN, SOFTIRQS_OFF, IRQS_OFF, IRQ, CONTEXTS };
@@ -141,7 +140,7 @@ struct stress {
 	bool over;
 };
 
-/* What one reader found. @horizon: what is numbered @after or more is not earlier. */
+/* Findings of one reader. Records from number @after on must not be older than @watermark. */
 struct reader {
 	struct stress *stress;
 	struct task_struct *task;
@@ -154,7 +153,7 @@ struct reader {
 	u64 early;
 	u64 unordered;
 	u64 time;
-	u64 horizon;
+	u64 watermark;
 	u64 after;
 	bool drained;
 };
@@ -169,12 +168,12 @@ static void check_record(struct reader *reader, u64 n, const u64 *record)
 			return;
 		}
 	reader->unordered += record[TIME] < reader->time;
-	reader->early += n >= reader->after && record[TIME] < reader->horizon;
+	reader->early += n >= reader->after && record[TIME] < reader->watermark;
 	reader->time = record[TIME];
 	reader->got++;
 }
 
-/* Some records, so that an interrupt is short. */
+/* Reads only some records, so that an interrupt is short. */
 static void read_some(struct reader *reader)
 {
 	u64 record[WORDS], lost, n;
@@ -202,7 +201,10 @@ static void read_in_irq(struct irq_work *work)
 	read_some(container_of(work, struct reader, work));
 }
 
-/* Pair D of ring.c. Only where the writer cannot be what we interrupted: it is waited for. */
+/*
+ * Pair D of ring.c. It waits for the writer, so it must not be called in an interrupt, which
+ * may have interrupted the writer.
+ */
 static void look_at_the_clock(struct reader *reader)
 {
 	u64 now = ktime_get_ns();
@@ -211,7 +213,7 @@ static void look_at_the_clock(struct reader *reader)
 	while (!ring_settled(&reader->stress->ring))
 		cpu_relax();
 	reader->after = ring_end(&reader->stress->ring);
-	reader->horizon = now;
+	reader->watermark = now;
 }
 
 static void read_in_context(struct reader *reader)
@@ -271,7 +273,7 @@ static void write_one(struct ring *ring)
 	preempt_enable();
 }
 
-/* Bursts of up to three laps, and pauses in which readers catch up. */
+/* Writes bursts of up to three laps, with pauses in which readers catch up. */
 static void write_until(struct ring *ring, u64 end)
 {
 	u32 dice = 1;
@@ -340,7 +342,7 @@ static void readers_on_all_cpus(struct kunit *test)
 }
 
 static struct kunit_case ring_cases[] = {
-	CASE("all that the unit test of user space proves", tap_run_all),
+	CASE("all cases of the unit test of user space", tap_run_all),
 	CASE("a reader that interrupts the writer never waits and sees nothing half written",
 	     reader_interrupts_the_writer),
 	CASE("writer and reader work with preemption, softirqs or interrupts off",

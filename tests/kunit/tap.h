@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * In the place of tests/unit/tap.h, so that a unit test of user space becomes one case of
- * a suite: tap_run_all().
+ * Replaces tests/lib/tap.h, so that a unit test of user space becomes one case of a suite:
+ * tap_run_all().
  */
 #ifndef SETNSMON_TESTS_TAP_H
 #define SETNSMON_TESTS_TAP_H

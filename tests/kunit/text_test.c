@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lines of text inside the kernel. Each line is written once more into memory that ends
- * where text.h says that nothing is written any more, so that KASAN sees a byte too many.
+ * Lines of text inside the kernel. Each line is written a second time, into memory without
+ * room for more than text.h promises to write, so that KASAN sees a byte too many.
  */
 #include "suite.h"
 #include "../../module/record/fields.c"
@@ -9,7 +9,7 @@
 
 #include <linux/random.h>
 
-/* The line of @record, and whether it is written the same where there is no room for more than text.h says. */
+/* Writes the line of @record, and expects the same line in memory of the least size allowed. */
 static size_t line_of(struct kunit *test, const struct setnsmon_record *record, char *line)
 {
 	size_t len = text_line(line, record);
@@ -148,7 +148,7 @@ static void no_line(struct kunit *test)
 	expect_line(test, &unknown, "");
 }
 
-/* A name, and how it has to stand in the line. */
+/* A name, and its form in the line. */
 static const struct {
 	const char *comm;
 	const char *shown;
@@ -189,7 +189,7 @@ static void hostile_names(struct kunit *test)
 	}
 }
 
-/* One line, printable, and closed by its only newline. */
+/* Returns whether this is one line, printable, with its only newline at the end. */
 static bool is_clean(const char *line, size_t len)
 {
 	size_t i;
@@ -200,7 +200,7 @@ static bool is_clean(const char *line, size_t len)
 	return line[len - 1] == '\n';
 }
 
-/* All fields there, and each as long as it can be. */
+/* All fields are present, each as long as it can be. */
 static void the_longest(struct kunit *test)
 {
 	struct setnsmon_record record;
@@ -240,11 +240,11 @@ static void any_bytes(struct kunit *test)
 
 static struct kunit_case text_cases[] = {
 	CASE("a call that succeeded is this line", a_call),
-	CASE("a loss is this line", a_loss),
-	CASE("a record of an unknown type is no line", no_line),
+	CASE("a gap is this line", a_loss),
+	CASE("a record of an unknown type has no line", no_line),
 	CASE("no name can end its field, or the line, or reach a terminal", hostile_names),
 	CASE("the longest line fits", the_longest),
-	CASE("whatever the bytes, it is one clean line that fits, and not a byte is written behind it",
+	CASE("any bytes make one clean line that fits, and nothing is written beyond it",
 	     any_bytes),
 	{}
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a unit test that was written for user space needs of it, by the kernel's means. */
+/* The functions of <stdlib.h> that a unit test of user space needs, inside the kernel. */
 #ifndef SETNSMON_KUNIT_STDLIB_H
 #define SETNSMON_KUNIT_STDLIB_H
 
