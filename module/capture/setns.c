@@ -222,15 +222,15 @@ static __always_inline bool links_equal(const u32 *a, const u32 *b)
 }
 
 /* Returns a bit for each link that differs. */
-static u32 diff_links(const u32 *before, const u32 *after)
+static u32 diff_links(const u32 *a, const u32 *b)
 {
 	u32 changed = 0;
 	unsigned int i;
 
-	if (links_equal(before, after))
+	if (links_equal(a, b))
 		return 0;
 	for (i = 0; i < SETNSMON_LINKS; i++)
-		if (before[i] != after[i])
+		if (a[i] != b[i])
 			changed |= BIT(i);
 	return changed;
 }
@@ -253,13 +253,13 @@ NOKPROBE_SYMBOL(commit_moved);
  */
 static __always_inline u32 compare_links(struct inflight *in)
 {
-	u32 *after = in->after.links;
+	u32 *links = in->after.links;
 
-	links_fill_proxy(after, current->nsproxy);
+	links_fill_proxy(links, current->nsproxy);
 	/* The task's own pid namespace never changes, only the one for its children. */
-	after[SETNSMON_LINK_PID] = in->before.links[SETNSMON_LINK_PID];
-	after[SETNSMON_LINK_USER] = current_user_ns()->ns.inum;
-	return diff_links(in->before.links, after);
+	links[SETNSMON_LINK_PID] = in->before.links[SETNSMON_LINK_PID];
+	links[SETNSMON_LINK_USER] = current_user_ns()->ns.inum;
+	return diff_links(in->before.links, links);
 }
 
 /* The clock is read last: our own work is no part of the call. */

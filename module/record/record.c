@@ -210,10 +210,10 @@ static u32 fill_joined(struct setnsmon_setns *call, u32 changed, u32 has)
 }
 
 /* Returns whether one of the changed links is now an initial namespace. */
-static bool reached_initial(const u32 *after, u32 changed)
+static bool reached_initial(const u32 *links, u32 changed)
 {
 	for (; changed; changed &= changed - 1)
-		if (links_is_initial(__ffs(changed), after[__ffs(changed)]))
+		if (links_is_initial(__ffs(changed), links[__ffs(changed)]))
 			return true;
 	return false;
 }

@@ -66,7 +66,7 @@ static bool input_peek_key(struct merge_input *input)
 static void cursor_rewind(struct cpu_cursor *cursor)
 {
 	u64 first = ~0ULL;
-	int class;
+	enum ring_class class;
 
 	for (class = 0; class < RING_CLASSES; class ++) {
 		struct merge_input *input = &cursor->inputs[class];
@@ -179,7 +179,7 @@ static void wait_until_settled(const struct ring *ring)
 
 static void fill_heap(struct merge *merge, struct cpu_cursor *cursor)
 {
-	int class;
+	enum ring_class class;
 
 	for (class = 0; class < RING_CLASSES; class ++) {
 		struct merge_input *input = &cursor->inputs[class];
@@ -214,7 +214,7 @@ bool merge_look(struct merge *merge)
 
 static bool cursor_has_entry(const struct cpu_cursor *cursor)
 {
-	int class;
+	enum ring_class class;
 
 	for (class = 0; class < RING_CLASSES; class ++)
 		if (ring_end(cursor->inputs[class].ring) > READ_ONCE(cursor->inputs[class].next))

@@ -125,11 +125,11 @@ static inline bool ring_still_holds(const u64 *slot, u64 n)
 }
 
 /* Copies @count words of entry @n, starting with word @first. Returns false if it is gone. */
-static inline bool ring_copy(const u64 *slot, u64 n, u32 first, u32 count, u64 *words)
+static inline bool ring_copy(const u64 *slot, u64 n, u32 first, u32 count, u64 *to)
 {
 	if (!ring_holds(slot, n))
 		return false;
-	copy_racing_words(words, slot + 1 + first, count);
+	copy_racing_words(to, slot + 1 + first, count);
 	return ring_still_holds(slot, n);
 }
 
@@ -139,13 +139,13 @@ static inline bool ring_copy(const u64 *slot, u64 n, u32 first, u32 count, u64 *
  * missed. Never waits, any context.
  */
 static inline enum ring_result ring_peek(const struct ring *ring, u64 *cursor, u32 first, u32 count,
-					 u64 *words, u64 *lost)
+					 u64 *to, u64 *lost)
 {
 	u64 n = *cursor;
 
 	if (n >= ring_end(ring))
 		return RING_EMPTY;
-	if (ring_copy(ring_slot(ring, n), n, first, count, words))
+	if (ring_copy(ring_slot(ring, n), n, first, count, to))
 		return RING_READ;
 	return ring_overtaken(ring, cursor, lost);
 }

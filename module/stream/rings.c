@@ -39,12 +39,12 @@ unsigned int rings_records(void)
 
 static u64 committed_on(int cpu)
 {
-	const struct cpu_rings *rings = per_cpu_ptr(&cpu_rings, cpu);
+	const struct cpu_rings *set = per_cpu_ptr(&cpu_rings, cpu);
 	u64 sum = 0;
-	int class;
+	enum ring_class class;
 
 	for (class = 0; class < RING_CLASSES; class ++)
-		sum += ring_end(&rings->rings[class]);
+		sum += ring_end(&set->rings[class]);
 	return sum;
 }
 
@@ -58,26 +58,26 @@ u64 rings_committed(void)
 	return sum;
 }
 
-static void free_cpu_rings(struct cpu_rings *rings)
+static void free_cpu_rings(struct cpu_rings *set)
 {
-	int class;
+	enum ring_class class;
 
 	for (class = 0; class < RING_CLASSES; class ++) {
-		vfree(rings->rings[class].slots);
-		rings->rings[class].slots = NULL;
+		vfree(set->rings[class].slots);
+		set->rings[class].slots = NULL;
 	}
 }
 
-static bool alloc_cpu_rings(struct cpu_rings *rings, unsigned int records, u32 words, int node)
+static bool alloc_cpu_rings(struct cpu_rings *set, unsigned int records, u32 words, int node)
 {
 	u64 *slots;
-	int class;
+	enum ring_class class;
 
 	for (class = 0; class < RING_CLASSES; class ++) {
 		slots = vzalloc_node(ring_bytes(records, words), node);
 		if (!slots)
 			return false;
-		ring_init(&rings->rings[class], slots, records, words);
+		ring_init(&set->rings[class], slots, records, words);
 	}
 	return true;
 }
@@ -121,7 +121,8 @@ static u64 boot_clock(void)
 struct merge *rings_merge_new(void)
 {
 	struct merge *merge = kvzalloc(merge_bytes(nr_cpu_ids), GFP_KERNEL);
-	int cpu, class;
+	enum ring_class class;
+	int cpu;
 
 	if (!merge)
 		return NULL;
