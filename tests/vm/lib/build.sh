@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # Building in the chroot of a kernel, from a copy of the tree, so that the tree itself stays as it is.
 #
-#   build/tree/KERNEL   the copy; /src in the chroot
+#   build/tree/KERNEL   the copy; /src in the chroot. SETNSMON_TREE names another directory than tree, for a second
+#                       copy that is built and tested at the same time
 #   build/vm/KERNEL     the files for a guest: setnsmon.ko, setnsmon, and a folder of each other part; installed/ has
 #                       the files that `make install` installs
 
 tree_copy()
 {
-	printf '%s/build/tree/%s\n' "$TOP" "$K_NAME"
+	printf '%s/build/%s/%s\n' "$TOP" "${SETNSMON_TREE:-tree}" "$K_NAME"
 }
 
 results()
@@ -65,8 +66,8 @@ in_chroot()
 # Only one build runs at a time on one tree
 _build_lock()
 {
-	mkdir -p "$TOP/build/tree"
-	exec 8>"$TOP/build/tree/$K_NAME.lock"
+	mkdir -p "$(dirname "$(tree_copy)")"
+	exec 8>"$(tree_copy).lock"
 	flock 8
 }
 
