@@ -11,6 +11,7 @@ needs a control group without a byte of kernel memory left."""
 import contextlib
 import errno
 import os
+import time
 
 from actors import Actor, holder
 from fd_matrix import (CALLS, CALLS32, HOST, NOBODY, Fds, Seen, Target, Try, attempt,
@@ -265,12 +266,22 @@ def wait_until_empty(group):
 
 
 def take_all(group):
-    """Limits the group to its present usage, after the reserves of the CPUs have been returned."""
-    with contextlib.suppress(OSError):
-        put(group + "/memory.limit_in_bytes", 0)
-    for _ in range(20):
+    """Limits the group to what it uses, until no CPU has a reserve left.
+
+    Each CPU keeps charged pages in reserve (memcg_stock), which usage includes. A limit below
+    usage asks every CPU to return its reserve, but the kernel does not wait for the others. A
+    limit set meanwhile would leave the group their reserves.
+    """
+    usage = None
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            put(group + "/memory.limit_in_bytes", 0)
+        time.sleep(0.05)
+        before, usage = usage, get(group + "/memory.usage_in_bytes")
+        if before != usage:
+            continue
         try:
-            put(group + "/memory.limit_in_bytes", get(group + "/memory.usage_in_bytes"))
+            put(group + "/memory.limit_in_bytes", usage)
             return
         except OSError:
             pass
