@@ -4,7 +4,11 @@
 #include "stream/rings.h"
 
 #include <linux/atomic.h>
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/device.h>
+#include <linux/pid_namespace.h>
+#include <linux/user_namespace.h>
 
 static atomic_t readers = ATOMIC_INIT(0);
 
@@ -33,16 +37,30 @@ void stats_read(struct setnsmon_counters *counters)
 	counters->lost = 0;
 }
 
+/*
+ * Returns whether the caller may know the counters. The modes let only root and the group in.
+ * But root in a container without a user namespace has root's uid, may become a member of any
+ * group, and sees this sysfs. If it lacks CAP_SYS_ADMIN, its pid namespace gives it away.
+ */
+static bool may_read_counters(void)
+{
+	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
+		return true;
+	return current_user_ns() == &init_user_ns && task_active_pid_ns(current) == &init_pid_ns;
+}
+
 #define COUNTER_ATTR(name)                                                                         \
 	static ssize_t name##_show(struct device *device, struct device_attribute *attr,           \
 				   char *buf)                                                      \
 	{                                                                                          \
 		struct setnsmon_counters counters;                                                 \
                                                                                                    \
+		if (!may_read_counters())                                                          \
+			return -EPERM;                                                             \
 		stats_read(&counters);                                                             \
 		return sysfs_emit(buf, "%llu\n", counters.name);                                   \
 	}                                                                                          \
-	static DEVICE_ATTR_RO(name)
+	static DEVICE_ATTR(name, 0440, name##_show, NULL)
 
 COUNTER_ATTR(entered);
 COUNTER_ATTR(recorded);

@@ -6,7 +6,7 @@
 #include <linux/setnsmon.h>
 #include <linux/sysfs.h>
 
-/* One file for each counter, with one number. */
+/* One file for each counter, with one number, for root and for the group of the udev rule. */
 extern const struct attribute_group *stats_groups[];
 
 /* Counts a reader that opened the device, and one that closed it. Any context. */

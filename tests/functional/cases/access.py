@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who may open the device; and that neither the device nor its attributes nor the
-kernel log reveals a kernel address."""
+"""Who may open the device and read its counters; and that neither the device nor its
+attributes nor the kernel log reveals a kernel address."""
 
 import array
 import collections
@@ -13,13 +13,14 @@ import json
 import os
 import re
 import socket
+import stat
 import struct
 import subprocess
 import traceback
 
 from actors import act, run_threads
-from guest import (ACTOR, ACTOR32, DEVICE, MODULE, READER, SYSFS, counter, kernel_log,
-                   kprobes_off, loaded, module, must, put, run, unload)
+from guest import (ACTOR, ACTOR32, DEVICE, MODULE, READER, SYSFS, counter, counters,
+                   kernel_log, kprobes_off, loaded, module, must, put, run, unload)
 from records import IOC_FORMAT, open_binary, read_all
 from tap import case, run_cases
 
@@ -88,12 +89,21 @@ def unshare_user(uid_map=None, gid_map=None):
         put("/proc/self/gid_map", gid_map)
 
 
+def counter_files():
+    """Returns the files in sysfs that are the module's own."""
+    of_every_device = {"dev", "uevent"}
+    paths = [f"{SYSFS}/{name}" for name in sorted(set(os.listdir(SYSFS)) - of_every_device)]
+    return [path for path in paths if os.path.isfile(path)]
+
+
 @contextlib.contextmanager
 def given_to_group():
-    """Sets owner and mode as the udev rule does."""
+    """Sets owners and mode as the udev rule does."""
     with module():
         os.chown(DEVICE, 0, GROUP)
         os.chmod(DEVICE, 0o440)
+        for path in counter_files():
+            os.chown(path, 0, GROUP)
         act("fd", 99, "calls", 3, 0)
         yield
 
@@ -257,6 +267,89 @@ def passed_in(check):
         check.eq(in_child(reads), 3, "records")
         ours.close()
         theirs.close()
+
+
+# ---- who may read the counters ----
+
+
+def read_counters():
+    """Returns what reading each of them ends with, once: None is success."""
+    def read(path):
+        with open(path) as file:
+            file.read()
+    return sorted({error_of(read, path) for path in counter_files()}, key=str)
+
+
+def counters_as(uid, gid, groups=()):
+    def reads():
+        become(uid, gid, groups)
+        return read_counters()
+    return in_child(reads)
+
+
+@case("the counters: root may read them, and nobody else")
+def root_counts(check):
+    with module():
+        check.eq(len(counter_files()), len(counters()), "files")
+        for path in counter_files():
+            status = os.stat(path)
+            check.eq((stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid), (0o440, 0, 0),
+                     f"mode, user and group of {path}")
+        check.eq(read_counters(), [None], "root")
+        for uid, gid, groups in ((USER, USER, ()), (USER, GROUP, (1, 4)), (65534, 65534, ())):
+            check.eq(counters_as(uid, gid, groups), ["EACCES"], f"{uid}, {gid}, {groups}")
+
+
+@case("the counters: given to the group, its members may read them, and nobody else")
+def group_counts(check):
+    with given_to_group():
+        check.eq(read_counters(), [None], "root")
+        check.eq(counters_as(USER, GROUP), [None], "by the user's group")
+        check.eq(counters_as(USER, USER, (7, GROUP)), [None], "by another of its groups")
+        check.eq(counters_as(USER, USER, (GROUP + 1,)), ["EACCES"], "another group")
+        check.eq(counters_as(65534, 65534), ["EACCES"], "nobody")
+
+
+@case("the counters: no user namespace may read them, whoever made it")
+def namespace_counts(check):
+    def of_user():
+        become(USER, USER)
+        unshare_user(f"0 {USER} 1", f"0 {USER} 1")
+        return [os.geteuid(), read_counters()]
+
+    def of_root():
+        unshare_user("0 0 1", "0 0 1")
+        return [os.geteuid(), read_counters()]
+
+    def of_member():
+        become(USER, GROUP)
+        unshare_user(f"0 {USER} 1", f"0 {GROUP} 1")
+        return [os.geteuid(), read_counters()]
+    with given_to_group():
+        check.eq(in_child(of_user), [0, ["EACCES"]], "made by a user")
+        check.eq(in_child(of_root), [0, ["EPERM"]], "made by root")
+        check.eq(in_child(of_member), [0, ["EPERM"]], "made by a member of the group")
+
+
+def in_container(*options):
+    """Reads a counter as root in a pid namespace of its own. Returns its status and errors."""
+    return run("unshare", "--pid", "--fork", "setpriv", *options, "cat", f"{SYSFS}/entered")
+
+
+@case("the counters: root in a container may read them only with CAP_SYS_ADMIN")
+def container_counts(check):
+    bounded = ("--bounding-set=-sys_admin", "--inh-caps=-all")
+    member = ("--regid", str(GROUP), "--clear-groups")
+    with given_to_group():
+        done = in_container("--clear-groups")
+        check.eq((done.returncode, done.stdout), (0, "3\n"), f"privileged: {done.stderr}")
+        for what, options in (("root", bounded), ("root with the group", bounded + member),
+                              ("a member", bounded + member + ("--reuid", str(USER)))):
+            done = in_container(*options)
+            check(done.returncode and "Operation not permitted" in done.stderr,
+                  f"{what}: {done.stdout}{done.stderr}")
+        done = run("setpriv", *bounded, "cat", f"{SYSFS}/entered")
+        check.eq(done.stdout, "3\n", f"outside, without CAP_SYS_ADMIN: {done.stderr}")
 
 
 # ---- output ----

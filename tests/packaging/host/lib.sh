@@ -188,6 +188,21 @@ device()
 	same "character special file $1 $2" "$(stat -c '%F 0%a %U:%G' /dev/setnsmon)"
 }
 
+# counter_files MODE OWNER:GROUP
+counter_files()
+{
+	local name
+	for name in entered recorded missed ret_unknown readers; do
+		same "$1 $2" "$(stat -c '0%a %U:%G' "/sys/class/misc/setnsmon/$name")" || return
+	done
+}
+
+# counts USER: checks that this user may read a counter
+counts()
+{
+	keep runuser -u "$1" -- cat /sys/class/misc/setnsmon/recorded && says '^[0-9]+$'
+}
+
 # Makes a network namespace that lasts as long as the guest. HOLDER is a process in it, TARGET is its number.
 make_target()
 {
@@ -241,10 +256,11 @@ shows()
 	make_call && on_terms "$@" && has_call /run/host-test.seen
 }
 
-# refused_to USER: checks that this user may not read the device
+# refused_to USER: checks that this user may read neither the device nor a counter
 refused_to()
 {
-	keep fails runuser -u "$1" -- head -c 1 /dev/setnsmon && says 'Permission denied'
+	keep fails runuser -u "$1" -- head -c 1 /dev/setnsmon && says 'Permission denied' &&
+		keep fails runuser -u "$1" -- cat /sys/class/misc/setnsmon/recorded && says 'Permission denied'
 }
 
 # works VERSION READER: checks that the module of that version is loaded and records, and that both ways to read show it
