@@ -75,7 +75,7 @@ static const struct {
 } steps[] = {
 	{ check_parameters, NULL },
 	{ ftrace_pin_init, ftrace_pin_exit },
-	{ selftest_probes, NULL },
+	{ selftest_init, selftest_exit },
 	{ links_verify, NULL },
 	{ init_rings, rings_exit },
 	{ wakeup_init, wakeup_exit },

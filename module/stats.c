@@ -26,6 +26,7 @@ void stats_remove_reader(void)
 void stats_read(struct setnsmon_counters *counters)
 {
 	struct probe_totals totals;
+	struct probe_health health;
 
 	counters->recorded = rings_committed();
 	smp_rmb();
@@ -35,6 +36,9 @@ void stats_read(struct setnsmon_counters *counters)
 	counters->ret_unknown = totals.ret_unknown;
 	counters->readers = atomic_read(&readers);
 	counters->lost = 0;
+	probe_health(&health);
+	counters->other_probes = health.others;
+	counters->unarmed = health.unarmed;
 }
 
 /*
@@ -67,10 +71,14 @@ COUNTER_ATTR(recorded);
 COUNTER_ATTR(missed);
 COUNTER_ATTR(ret_unknown);
 COUNTER_ATTR(readers);
+COUNTER_ATTR(other_probes);
+COUNTER_ATTR(unarmed);
 
 static struct attribute *stats_attrs[] = {
-	&dev_attr_entered.attr,	    &dev_attr_recorded.attr, &dev_attr_missed.attr,
-	&dev_attr_ret_unknown.attr, &dev_attr_readers.attr,  NULL,
+	&dev_attr_entered.attr, &dev_attr_recorded.attr,
+	&dev_attr_missed.attr,	&dev_attr_ret_unknown.attr,
+	&dev_attr_readers.attr, &dev_attr_other_probes.attr,
+	&dev_attr_unarmed.attr, NULL,
 };
 
 static const struct attribute_group stats_group = { .attrs = stats_attrs };

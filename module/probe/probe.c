@@ -2,10 +2,12 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "probe/probe.h"
+#include "probe/selftest.h"
 
 #include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/rculist.h>
 
 DEFINE_PER_CPU(const struct pt_regs *, probe_entry_regs);
 
@@ -122,6 +124,46 @@ static void add_pair(struct probe_totals *totals, const struct probe_pair *pair)
 
 		totals->entered += READ_ONCE(counts->entered);
 		totals->ret_unknown += READ_ONCE(counts->ret_unknown);
+	}
+}
+
+/*
+ * The kernel keeps all probes of one function in a ring: those of others, both of ours, and
+ * the head of the list. A probe that leaves still points into the ring until a grace period
+ * has passed (__unregister_kprobe_top() and unregister_kprobes() in kernel/kprobes.c).
+ */
+static unsigned int count_others(const struct probe_pair *pair)
+{
+	const struct list_head *own = &pair->kprobe.list, *node;
+	unsigned int others = 0;
+
+	rcu_read_lock();
+	for (node = READ_ONCE(own->next); node != own; node = READ_ONCE(node->next))
+		others++;
+	rcu_read_unlock();
+	others -= min(others, 2U); /* our kretprobe and the head */
+	return others;
+}
+
+static unsigned int count_disabled(const struct probe_pair *pair)
+{
+	const u32 flags = KPROBE_FLAG_DISABLED | KPROBE_FLAG_GONE;
+
+	return !!(data_race(pair->kprobe.flags) & flags) +
+	       !!(data_race(pair->kretprobe.kp.flags) & flags);
+}
+
+void probe_health(struct probe_health *health)
+{
+	const bool fire = selftest_repeat();
+	unsigned int i;
+
+	*health = (struct probe_health){};
+	for (i = 0; i < pair_count; i++) {
+		if (!pairs[i].armed)
+			continue;
+		health->others += count_others(&pairs[i]);
+		health->unarmed += fire ? count_disabled(&pairs[i]) : 2;
 	}
 }
 

@@ -145,6 +145,17 @@ struct probe_totals {
 	u64 ret_unknown;
 };
 
+/**
+ * struct probe_health - what keeps calls from the probes, now
+ * @others: probes of others on the same functions. A probe that was registered later than
+ *	ours runs earlier, and can make the kernel skip the function together with our probes
+ * @unarmed: our own probes that are disabled or gone; all of them if kprobes do not fire
+ */
+struct probe_health {
+	u64 others;
+	u64 unarmed;
+};
+
 /*
  * Arms one pair with room for @maxactive calls between entry and return. Returns a negative
  * error number if that fails. probe_disarm_pair() reverts it: afterwards no handler runs and
@@ -165,6 +176,12 @@ void probe_disarm(void);
 
 /* Writes the names of the armed pairs to @buf, separated by ", ". May sleep. */
 void probe_describe(char *buf, size_t size);
+
+/*
+ * Looks for what keeps calls from the probes. Only between probe_arm() and probe_disarm().
+ * May sleep.
+ */
+void probe_health(struct probe_health *health);
 
 /* Adds up the counters. Any context, only between probe_arm() and probe_disarm(). */
 void probe_totals(struct probe_totals *totals);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Arms a pair on a function of our own and calls that function once. Nothing else can produce
- * its argument and its return value.
+ * Arms a pair on a function of our own and calls that function. Nothing else can produce its
+ * argument and its return value. The pair stays armed, so that the proof can be repeated.
  *
  * There are two such functions, because the kernel may refuse one without a reason. It lets
  * nobody probe the address of a WARN(), and it remembers the WARN()s of a module's init code
@@ -14,9 +14,11 @@
 
 #include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/mutex.h>
 #include <linux/string.h>
 
-/* What the handlers saw. */
+/* What the handlers saw in the run that holds the mutex. */
+static DEFINE_MUTEX(run_mutex);
 static struct {
 	const struct pt_regs *regs;
 	unsigned int entered;
@@ -77,15 +79,17 @@ static const char *find_fault(const struct pt_regs *regs, int value)
 	return NULL;
 }
 
-/* Arms @pair on the first target that the kernel allows. Returns that target, or an error. */
-static const struct selftest_target *arm_target(struct probe_pair *pair)
+static struct probe_pair pair = { .ops = PROBE_OPS(selftest, long) };
+
+/* Arms the pair on the first target that the kernel allows. Returns that target, or an error. */
+static const struct selftest_target *arm_target(void)
 {
 	unsigned int i;
 	int err;
 
 	for (i = 0; i < ARRAY_SIZE(targets); i++) {
-		pair->address = targets[i].call;
-		err = probe_arm_pair(pair, 1);
+		pair.address = targets[i].call;
+		err = probe_arm_pair(&pair, 1);
 		if (!err)
 			return &targets[i];
 		if (err != -EINVAL)
@@ -94,27 +98,47 @@ static const struct selftest_target *arm_target(struct probe_pair *pair)
 	return ERR_PTR(err);
 }
 
-int selftest_probes(void)
+/* volatile, so that the compiler can neither inline the call nor know its result */
+static const struct selftest_target *volatile target;
+
+/* Returns what went wrong, NULL if nothing did. */
+static const char *run(void)
 {
 	static const struct pt_regs regs;
-	static struct probe_pair pair = { .ops = PROBE_OPS(selftest, long) };
-	/* volatile, so that the compiler can neither inline the call nor know its result */
-	const struct selftest_target *volatile target;
 	const char *fault;
 
+	mutex_lock(&run_mutex);
 	memset(&seen, 0, sizeof(seen));
-	target = arm_target(&pair);
+	target->call(&regs);
+	fault = find_fault(&regs, target->value);
+	mutex_unlock(&run_mutex);
+	return fault;
+}
+
+bool selftest_repeat(void)
+{
+	return !run();
+}
+
+int selftest_init(void)
+{
+	const char *fault;
+
+	target = arm_target();
 	if (IS_ERR(target)) {
 		pr_err("kprobes cannot be used here (error %ld)\n", PTR_ERR(target));
 		return PTR_ERR(target);
 	}
-	target->call(&regs);
-	probe_disarm_pair(&pair);
-
-	fault = find_fault(&regs, target->value);
+	fault = run();
 	if (fault) {
 		pr_err("not loaded, because calls would be missed: %s\n", fault);
+		selftest_exit();
 		return -EOPNOTSUPP;
 	}
 	return 0;
+}
+
+void selftest_exit(void)
+{
+	probe_disarm_pair(&pair);
 }

@@ -367,6 +367,12 @@ struct setnsmon_info {
  * @ret_unknown: records with SETNSMON_FLAG_RET_UNKNOWN; part of @recorded
  * @readers: number of open files of the device
  * @lost: number of missing records in all gaps that this open file has read
+ * @other_probes: kprobes of others on the entry functions of setns(2), now. One
+ *	that was registered later than setnsmon's can hide calls: they are in no
+ *	counter
+ * @unarmed: setnsmon's own probes that are disabled, now; all of them if kprobes
+ *	are switched off or no longer fire. Calls are then in no counter. 0 if all
+ *	is well
  */
 struct setnsmon_counters {
 	__u64 entered;
@@ -375,6 +381,8 @@ struct setnsmon_counters {
 	__u64 ret_unknown;
 	__u64 readers;
 	__u64 lost;
+	__u64 other_probes;
+	__u64 unarmed;
 };
 
 /*

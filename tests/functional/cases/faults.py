@@ -23,7 +23,7 @@ from leftovers import leftovers
 from records import held, open_binary, read_all, records_in
 from tap import Skip, case, run_cases
 
-IOC_INFO, IOC_COUNTERS = 0x8010df00, 0x8030df02
+IOC_INFO, IOC_COUNTERS = 0x8010df00, 0x8040df02
 SMALL = "ring_records=16 maxactive=2"       # as few allocations as there can be
 DEBUGFS = "/sys/kernel/debug"
 EACH = os.environ.get("SETNSMON_FAULTS") == "each"
@@ -426,7 +426,7 @@ def each_of_asking(check):
     with Faults() as faults, module(ring_records=16):
         act("open", "/proc/self/ns/uts", "calls", 3, 0)
         for request, answer in ((IOC_INFO, struct.pack("4I", 1, 360, os.cpu_count(), 16)),
-                                (IOC_COUNTERS, struct.pack("6Q", 3, 3, 0, 0, 1, 0))):
+                                (IOC_COUNTERS, struct.pack("8Q", 3, 3, 0, 0, 1, 0, 0, 0))):
             for number, (device, buffer, done, error), site in faults.sweep(
                     IOCTL, ioctl_into(request), lambda: (open_binary(), untouched(4096))):
                 check((done == 0 and buffer[:len(answer)] == answer) or (site and error == "EFAULT"),
