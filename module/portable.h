@@ -68,10 +68,14 @@ static inline void kcsan_nestable_atomic_end(void)
 {
 }
 
-#define likely(x)     __builtin_expect(!!(x), 1)
-#define unlikely(x)   __builtin_expect(!!(x), 0)
+#define likely(x)		      __builtin_expect(!!(x), 1)
+#define unlikely(x)		      __builtin_expect(!!(x), 0)
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)		      (sizeof(a) / sizeof((a)[0]))
+#define U32_MAX			      UINT32_MAX
+
+/* As in the kernel, without the check of the types. */
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 #endif /* __KERNEL__ */
 

@@ -75,7 +75,7 @@ static __always_inline struct setnsmon_record *make_records(struct reader *reade
 		record++;
 	if (likely(words))
 		record_from_event(record, (const struct event *)words, origin.cpu);
-	if (unlikely(!merge_take(reader->merge)))
+	if (unlikely(!merge_take(reader->merge, &origin)))
 		return to;
 	if (unlikely(origin.lost)) {
 		record_from_gap(to, record, origin.lost);

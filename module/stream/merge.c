@@ -2,10 +2,11 @@
 /*
  * MERGING IN THE ORDER OF TIME
  *
- * Each ring is in order by itself, because an entry is stamped with the time at which it
- * is written. For every ring that has entries for it, a reader keeps the key of the next
- * one in a heap, and takes the least. On one CPU the order of time is that of the sequence
- * numbers, which also order two entries with the same stamp.
+ * Each CPU numbers its entries over all of its rings, so the numbers put them in order: by
+ * time too, because an entry is stamped while it is written. The next entry of a CPU is
+ * usually the next one in the same ring, and its number proves it. Otherwise a reader looks
+ * at all rings of the CPU and takes the least number. For every CPU that has entries for it,
+ * a reader keeps the stamp of the next one in a heap, and takes the least.
  *
  * That alone is not enough. An entry stamped 5 on CPU 0 may become visible after an entry
  * stamped 6 on CPU 1 was read. So a reader first reads the clock. Then it looks at every
@@ -23,10 +24,20 @@
  * classes. A missing number is an entry that was overwritten. Gaps are found by the numbers
  * alone; RING_LOST only moves the reader on. Only gaps between two entries are reported,
  * not entries overwritten before the first one that this reader finds.
+ *
+ * HALF A NUMBER
+ *
+ * A cursor is one cache line for four classes, because it keeps only the lower half of its
+ * position in each ring. The head of the ring gives the upper half, as long as the reader is
+ * less than 2^32 entries behind. The numbers of the CPU tell if it is not: then the reader
+ * begins again at the oldest entry of each ring and passes over those that it has had.
  */
 #include "stream/merge.h"
 
-#define CURSOR_BYTES (sizeof(struct cpu_cursor) + RING_CLASSES * sizeof(struct merge_input *))
+/* Comes after all numbers. */
+#define NO_ENTRY     (~0ULL)
+
+#define CURSOR_BYTES (sizeof(struct cpu_cursor) + sizeof(struct cpu_cursor *))
 
 size_t merge_bytes(u32 cpus)
 {
@@ -37,63 +48,141 @@ void merge_init(struct merge *merge, u32 cpus, u64 (*clock)(void))
 {
 	merge->clock = clock;
 	merge->cpus = cpus;
-	merge->heap = (struct merge_input **)&merge->cursors[cpus];
+	merge->heap = (struct cpu_cursor **)&merge->cursors[cpus];
 }
 
-void merge_add(struct merge *merge, u32 cpu, enum ring_class class, const struct ring *ring)
+void merge_add(struct merge *merge, u32 cpu, const struct cpu_rings *rings)
 {
 	struct cpu_cursor *cursor = &merge->cursors[cpu];
-	struct merge_input *input = &cursor->inputs[class];
 
 	cursor->cpu = cpu;
-	input->cursor = cursor;
-	input->ring = ring;
+	cursor->ring = &rings->rings[0];
 }
 
-/* Finds the input's next entry and reads its key. Returns false if it has none. */
-static bool input_peek_key(struct merge_input *input)
+static const struct ring *cursor_ring(const struct cpu_cursor *cursor, enum ring_class class)
 {
+	return cursor->ring - cursor->class + class;
+}
+
+static u64 committed(const struct cpu_cursor *cursor)
+{
+	const struct ring *first = cursor_ring(cursor, 0);
+
+	return smp_load_acquire(&container_of(first, struct cpu_rings, rings[0])->seq);
+}
+
+static void cursor_move(struct cpu_cursor *cursor, enum ring_class class, u64 n)
+{
+	cursor->next[class] = n;
+	if (class == cursor->class)
+		cursor->n = n;
+}
+
+/* Makes the entry @n of @class the next one. */
+static void cursor_choose(struct cpu_cursor *cursor, enum ring_class class, u64 n, u64 stamp)
+{
+	cursor->ring = cursor_ring(cursor, class);
+	cursor->class = class;
+	cursor->n = n;
+	cursor->slot = ring_slot(cursor->ring, n);
+	cursor->stamp = stamp;
+}
+
+/*
+ * Finds the next entry of @class, its number in the ring and its key. Returns false if there
+ * is none. Entries numbered before @cursor->seq have been read.
+ */
+static bool cursor_peek(struct cpu_cursor *cursor, enum ring_class class, u64 *n,
+			struct stream_key *key)
+{
+	const struct ring *ring = cursor_ring(cursor, class);
+	u64 end = ring_end(ring);
 	enum ring_result result;
 
-	do
-		result = ring_peek(input->ring, &input->next, 0, STREAM_KEY_WORDS,
-				   (u64 *)&input->key, NULL);
-	while (result == RING_LOST);
-	input->slot = ring_slot(input->ring, input->next);
+	*n = end - ((u32)end - cursor->next[class]);
+	for (;;) {
+		result = ring_peek(ring, n, 0, STREAM_KEY_WORDS, (u64 *)key, NULL);
+		if (result == RING_EMPTY || (result == RING_READ && key->seq >= cursor->seq))
+			break;
+		if (result == RING_READ)
+			ring_step(n);
+	}
+	cursor_move(cursor, class, *n);
 	return result == RING_READ;
 }
 
-static void cursor_rewind(struct cpu_cursor *cursor)
+/* Finds the next entry of all classes, which has the least number. Returns that number. */
+static u64 cursor_find(struct cpu_cursor *cursor)
 {
-	u64 first = ~0ULL;
+	struct stream_key key = { .seq = NO_ENTRY };
+	u64 least = NO_ENTRY;
 	enum ring_class class;
+	u64 n;
 
+	cursor_move(cursor, cursor->class, cursor->n);
 	for (class = 0; class < RING_CLASSES; class ++) {
-		struct merge_input *input = &cursor->inputs[class];
-
-		WRITE_ONCE(input->next, ring_oldest(input->ring));
-		if (input_peek_key(input) && input->key.seq < first)
-			first = input->key.seq;
+		if (!cursor_peek(cursor, class, &n, &key) || key.seq >= least)
+			continue;
+		least = key.seq;
+		cursor_choose(cursor, class, n, key.stamp);
 	}
-	cursor->seq = first == ~0ULL ? 0 : first;
+	return least;
 }
 
-/* Reads both ends as of one instant: the first had not moved when the second was read. */
+static void cursor_move_to_oldest(struct cpu_cursor *cursor)
+{
+	enum ring_class class;
+
+	for (class = 0; class < RING_CLASSES; class ++)
+		cursor_move(cursor, class, ring_oldest(cursor_ring(cursor, class)));
+}
+
+/*
+ * Looks again until no earlier entry is found: after we looked at an empty ring, it may have
+ * got its first entry, and then another ring the entry that we found.
+ */
+static void cursor_rewind(struct cpu_cursor *cursor)
+{
+	u64 first = NO_ENTRY;
+	u64 found;
+
+	WRITE_ONCE(cursor->seq, 0);
+	cursor_move_to_oldest(cursor);
+	while ((found = cursor_find(cursor)) < first)
+		first = found;
+	if (first != NO_ENTRY)
+		WRITE_ONCE(cursor->seq, first);
+}
+
+/* Moves to the end of each ring. Returns the sum of the ends. */
+static u64 cursor_move_to_ends(struct cpu_cursor *cursor)
+{
+	enum ring_class class;
+	u64 sum = 0;
+
+	for (class = 0; class < RING_CLASSES; class ++) {
+		u64 end = ring_end(cursor_ring(cursor, class));
+
+		cursor_move(cursor, class, end);
+		sum += end;
+	}
+	return sum;
+}
+
+/* Reads all ends as of one instant: none had moved when all were read again. */
 static void cursor_skip_to_end(struct cpu_cursor *cursor)
 {
-	struct merge_input *plain = &cursor->inputs[RING_PLAIN];
-	struct merge_input *protected = &cursor->inputs[RING_PROTECTED];
+	u64 seq;
 
-	do {
-		WRITE_ONCE(plain->next, ring_end(plain->ring));
-		WRITE_ONCE(protected->next, ring_end(protected->ring));
-	} while (ring_end(plain->ring) != plain->next);
-	cursor->seq = plain->next + protected->next;
+	do
+		seq = cursor_move_to_ends(cursor);
+	while (cursor_move_to_ends(cursor) != seq);
+	WRITE_ONCE(cursor->seq, seq);
 }
 
 static bool cursor_exists(const struct cpu_cursor *cursor)
 {
-	return cursor->inputs[RING_PLAIN].ring;
+	return cursor->ring;
 }
 
 static void reset(struct merge *merge, void (*move)(struct cpu_cursor *cursor))
@@ -116,22 +205,17 @@ void merge_skip_to_end(struct merge *merge)
 	reset(merge, cursor_skip_to_end);
 }
 
-static bool key_less(const struct stream_key *a, const struct stream_key *b)
-{
-	return a->stamp != b->stamp ? a->stamp < b->stamp : a->seq < b->seq;
-}
-
 static bool heap_less(const struct merge *merge, u32 a, u32 b)
 {
-	return key_less(&merge->heap[a]->key, &merge->heap[b]->key);
+	return merge->heap[a]->stamp < merge->heap[b]->stamp;
 }
 
 static void heap_swap(struct merge *merge, u32 a, u32 b)
 {
-	struct merge_input *input = merge->heap[a];
+	struct cpu_cursor *cursor = merge->heap[a];
 
 	merge->heap[a] = merge->heap[b];
-	merge->heap[b] = input;
+	merge->heap[b] = cursor;
 }
 
 /* Restores the heap after the entry at @i grew. */
@@ -159,7 +243,7 @@ void merge_sift_first(struct merge *merge)
 
 void merge_advance_slowly(struct merge *merge)
 {
-	if (!input_peek_key(merge->heap[0]))
+	if (cursor_find(merge->heap[0]) == NO_ENTRY)
 		heap_swap(merge, 0, --merge->heap_len);
 	if (merge->heap_len > 1)
 		heap_sift_down(merge, 0);
@@ -181,13 +265,12 @@ static void fill_heap(struct merge *merge, struct cpu_cursor *cursor)
 {
 	enum ring_class class;
 
-	for (class = 0; class < RING_CLASSES; class ++) {
-		struct merge_input *input = &cursor->inputs[class];
-
-		wait_until_settled(input->ring);
-		if (input_peek_key(input))
-			merge->heap[merge->heap_len++] = input;
-	}
+	for (class = 0; class < RING_CLASSES; class ++)
+		wait_until_settled(cursor_ring(cursor, class));
+	if ((s64)(committed(cursor) - cursor->seq) > (s64)U32_MAX)
+		cursor_move_to_oldest(cursor);
+	if (cursor_find(cursor) != NO_ENTRY)
+		merge->heap[merge->heap_len++] = cursor;
 }
 
 static void refill_heap(struct merge *merge)
@@ -212,14 +295,10 @@ bool merge_look(struct merge *merge)
 	return merge_within_watermark(merge);
 }
 
+/* Numbers are given without gaps, so there is an entry if one beyond ours was given. */
 static bool cursor_has_entry(const struct cpu_cursor *cursor)
 {
-	enum ring_class class;
-
-	for (class = 0; class < RING_CLASSES; class ++)
-		if (ring_end(cursor->inputs[class].ring) > READ_ONCE(cursor->inputs[class].next))
-			return true;
-	return false;
+	return committed(cursor) > READ_ONCE(cursor->seq);
 }
 
 bool merge_has_entry(const struct merge *merge)

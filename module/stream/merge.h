@@ -11,11 +11,21 @@
 
 #include "stream/ring.h"
 
-/* The rings of one CPU: an entry goes into the ring of its class. */
+/* Each CPU has a ring for each class: an entry goes into the ring of its class. */
 enum ring_class {
 	RING_PLAIN,	/* calls that anybody can repeat at will */
 	RING_PROTECTED, /* the others, which plain ones must not overwrite */
 	RING_CLASSES,
+};
+
+/**
+ * struct cpu_rings - the rings that one CPU writes
+ * @seq: number of entries committed to all of them, and so the number of the next one
+ * @rings: indexed by enum ring_class
+ */
+struct cpu_rings {
+	u64 seq;
+	struct ring rings[RING_CLASSES];
 };
 
 /**
@@ -31,46 +41,40 @@ struct stream_key {
 #define STREAM_KEY_WORDS (sizeof(struct stream_key) / sizeof(u64))
 
 /**
- * struct merge_input - one reader's view of one ring
- * @ring: the ring
- * @next: number of the next entry to read, as the ring counts
- * @slot: slot of that entry, valid while the input is in the heap
- * @key: key of that entry, likewise
- * @cursor: position on the CPU that writes the ring
- */
-struct merge_input {
-	const struct ring *ring;
-	u64 next;
-	const u64 *slot;
-	struct stream_key key;
-	struct cpu_cursor *cursor;
-};
-
-/**
  * struct cpu_cursor - one reader's position on one CPU
+ * @ring: ring that holds the next entry, NULL if the CPU has no rings
  * @seq: number of the entry that comes next, unless it is lost
+ * @stamp: stamp of the next entry, valid while the cursor is in the heap
+ * @slot: slot of that entry, likewise
+ * @n: number of the entry to read next in @ring, as the ring counts
+ * @next: the same for each class, without its upper half; stale for @class
+ * @class: class of @ring
  * @cpu: the CPU
- * @inputs: indexed by enum ring_class
  */
 struct cpu_cursor {
+	const struct ring *ring;
 	u64 seq;
-	u32 cpu;
-	struct merge_input inputs[RING_CLASSES];
+	u64 stamp;
+	const u64 *slot;
+	u64 n;
+	u32 next[RING_CLASSES];
+	u16 class;
+	u16 cpu;
 };
 
 /**
  * struct merge - one reader's position
  * @watermark: entries stamped earlier are complete and may be taken
  * @clock: the clock that stamps entries
- * @heap: inputs that have entries, the least key first
- * @heap_len: number of inputs in @heap
+ * @heap: cursors that have entries, the least stamp first
+ * @heap_len: number of cursors in @heap
  * @cpus: number of @cursors
  * @cursors: indexed by CPU; a CPU that cannot exist has no rings
  */
 struct merge {
 	u64 watermark;
 	u64 (*clock)(void);
-	struct merge_input **heap;
+	struct cpu_cursor **heap;
 	u32 heap_len;
 	u32 cpus;
 	struct cpu_cursor cursors[];
@@ -89,11 +93,11 @@ struct merge_origin {
 /* Returns the bytes that a struct merge for @cpus CPUs needs. */
 size_t merge_bytes(u32 cpus);
 
-/* Sets up a merge in zeroed memory of merge_bytes(), without any input. */
+/* Sets up a merge in zeroed memory of merge_bytes(), without any rings. */
 void merge_init(struct merge *merge, u32 cpus, u64 (*clock)(void));
 
-/* Adds a ring of @cpu, which must be below the number of CPUs. */
-void merge_add(struct merge *merge, u32 cpu, enum ring_class class, const struct ring *ring);
+/* Adds the rings of @cpu, which must be below the number of CPUs. */
+void merge_add(struct merge *merge, u32 cpu, const struct cpu_rings *rings);
 
 /* Moves to the oldest entries held. */
 void merge_rewind(struct merge *merge);
@@ -110,7 +114,7 @@ bool merge_look(struct merge *merge);
 /* Returns whether an entry may be taken without another look at all rings. */
 static __always_inline bool merge_within_watermark(const struct merge *merge)
 {
-	return merge->heap_len && merge->heap[0]->key.stamp < merge->watermark;
+	return merge->heap_len && merge->heap[0]->stamp < merge->watermark;
 }
 
 /*
@@ -120,23 +124,26 @@ static __always_inline bool merge_within_watermark(const struct merge *merge)
  */
 bool merge_has_entry(const struct merge *merge);
 
-/*
- * Finds the next entry of the first input after that advanced, if the fast path below did
- * not, and restores the heap.
- */
+/* Finds the next entry of the first cursor in all rings of its CPU, and restores the heap. */
 void merge_advance_slowly(struct merge *merge);
 
-/* Restores the heap after the key of the first input grew. */
+/* Restores the heap after the stamp of the first cursor grew. */
 void merge_sift_first(struct merge *merge);
 
-/* Moves on to the next entry of the first input. */
-static __always_inline void merge_advance(struct merge *merge, struct merge_input *input)
+/*
+ * Moves the first cursor on to its next entry. If the next entry of the same ring has the
+ * next number of the CPU, no other ring can hold an earlier one.
+ */
+static __always_inline void merge_advance(struct merge *merge, struct cpu_cursor *cursor)
 {
-	u64 n = input->next;
+	u64 n = cursor->n;
+	struct stream_key key;
 
-	if (n < ring_end(input->ring)) {
-		input->slot = ring_slot(input->ring, n);
-		if (ring_copy(input->slot, n, 0, STREAM_KEY_WORDS, (u64 *)&input->key)) {
+	if (n < ring_end(cursor->ring)) {
+		cursor->slot = ring_slot(cursor->ring, n);
+		if (ring_copy(cursor->slot, n, 0, STREAM_KEY_WORDS, (u64 *)&key) &&
+		    likely(key.seq == cursor->seq)) {
+			cursor->stamp = key.stamp;
 			if (merge->heap_len > 1)
 				merge_sift_first(merge);
 			return;
@@ -153,32 +160,36 @@ static __always_inline void merge_advance(struct merge *merge, struct merge_inpu
  * ring, NULL if they were overwritten already. They may be overwritten while the caller
  * reads them, so it must use no word of them as a pointer, an index or a bound that it
  * has not read once and checked. merge_take() moves on to the next entry and returns whether
- * the words were intact until then. If not, the caller forgets everything it read.
+ * the words, and so @origin, were intact until then. If not, the caller forgets everything it
+ * read.
  */
 static __always_inline const u64 *merge_first(const struct merge *merge,
 					      struct merge_origin *origin)
 {
-	const struct merge_input *input = merge->heap[0];
-	const struct cpu_cursor *cursor = input->cursor;
+	const struct cpu_cursor *cursor = merge->heap[0];
+	const u64 *words = cursor->slot + 1;
 
 	origin->cpu = cursor->cpu;
-	origin->lost = input->key.seq - cursor->seq;
+	origin->lost = 0;
 	kcsan_nestable_atomic_begin();
-	return ring_holds(input->slot, input->next) ? input->slot + 1 : NULL;
+	if (unlikely(!ring_holds(cursor->slot, cursor->n)))
+		return NULL;
+	origin->lost = READ_ONCE(((const struct stream_key *)words)->seq) - cursor->seq;
+	return words;
 }
 
-static __always_inline bool merge_take(struct merge *merge)
+static __always_inline bool merge_take(struct merge *merge, const struct merge_origin *origin)
 {
-	struct merge_input *input = merge->heap[0];
+	struct cpu_cursor *cursor = merge->heap[0];
 
 	kcsan_nestable_atomic_end();
-	if (unlikely(!ring_still_holds(input->slot, input->next))) {
+	if (unlikely(!ring_still_holds(cursor->slot, cursor->n))) {
 		merge_advance_slowly(merge);
 		return false;
 	}
-	ring_step(&input->next);
-	input->cursor->seq = input->key.seq + 1;
-	merge_advance(merge, input);
+	cursor->n++;
+	WRITE_ONCE(cursor->seq, cursor->seq + origin->lost + 1);
+	merge_advance(merge, cursor);
 	return true;
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each CPU has two rings, one for each class (enum ring_class). Calls that anybody can
- * repeat as fast as a CPU runs go into the plain ring, so they never overwrite the calls
- * that matter (capture/class.h). The sequence numbers of a CPU run over both rings: the next
- * number is the sum of the two heads, which only that CPU moves.
+ * Each CPU has a ring for each class (enum ring_class). Calls that anybody can repeat as
+ * fast as a CPU runs go into the plain ring, so they never overwrite the calls that matter
+ * (capture/class.h). The sequence numbers of a CPU run over all of its rings.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -37,24 +36,13 @@ unsigned int rings_records(void)
 	return first_ring()->records;
 }
 
-static u64 committed_on(int cpu)
-{
-	const struct cpu_rings *set = per_cpu_ptr(&cpu_rings, cpu);
-	u64 sum = 0;
-	enum ring_class class;
-
-	for (class = 0; class < RING_CLASSES; class ++)
-		sum += ring_end(&set->rings[class]);
-	return sum;
-}
-
 u64 rings_committed(void)
 {
 	u64 sum = 0;
 	int cpu;
 
 	for_each_possible_cpu (cpu)
-		sum += committed_on(cpu);
+		sum += READ_ONCE(per_cpu(cpu_rings, cpu).seq);
 	return sum;
 }
 
@@ -121,15 +109,13 @@ static u64 boot_clock(void)
 struct merge *rings_merge_new(void)
 {
 	struct merge *merge = kvzalloc(merge_bytes(nr_cpu_ids), GFP_KERNEL);
-	enum ring_class class;
 	int cpu;
 
 	if (!merge)
 		return NULL;
 	merge_init(merge, nr_cpu_ids, boot_clock);
 	for_each_possible_cpu (cpu)
-		for (class = 0; class < RING_CLASSES; class ++)
-			merge_add(merge, cpu, class, &per_cpu_ptr(&cpu_rings, cpu)->rings[class]);
+		merge_add(merge, cpu, per_cpu_ptr(&cpu_rings, cpu));
 	merge_rewind(merge);
 	return merge;
 }

@@ -13,14 +13,6 @@
 #define RINGS_MIN_RECORDS 16
 #define RINGS_MAX_RECORDS (1U << 20)
 
-/**
- * struct cpu_rings - the rings that one CPU writes
- * @rings: indexed by enum ring_class
- */
-struct cpu_rings {
-	struct ring rings[RING_CLASSES];
-};
-
 DECLARE_PER_CPU(struct cpu_rings, cpu_rings);
 
 /*
@@ -66,14 +58,15 @@ static __always_inline void *rings_begin(struct cpu_rings *here, enum ring_class
 {
 	struct stream_key *key = (struct stream_key *)ring_begin(&here->rings[class]);
 
-	/* Only this CPU moves its heads, so reading both is not a race. */
-	key->seq = here->rings[RING_PLAIN].head + here->rings[RING_PROTECTED].head;
+	key->seq = here->seq; /* only this CPU moves it */
 	return key;
 }
 
 static __always_inline void rings_commit(struct cpu_rings *here, enum ring_class class)
 {
 	ring_commit(&here->rings[class]);
+	smp_wmb(); /* a reader that sees the number used finds the entry */
+	this_cpu_inc(cpu_rings.seq);
 	wakeup_request();
 }
 

@@ -7,7 +7,8 @@
  * first writer writes COUNT records, and the second writer writes one.
  *
  * CLASSES: the two rings are those of one CPU instead, one for each class. Its writer writes a record into the first
- * and then one into the second, perhaps at the same time of the clock. The reader must get them in this order.
+ * and then one into the second, perhaps at the same time of the clock. The reader takes the lesser number of those that
+ * it finds, and must get them in this order.
  */
 #ifndef RECORDS
 #define RECORDS 1
@@ -64,7 +65,7 @@ active [CPUS] proctype writer()
 	done++
 }
 
-/* input_peek_key(): reads the stamp of the ring's next record, and sets @in if there is one. */
+/* cursor_peek(): reads the stamp of the ring's next record, and sets @in if there is one. */
 inline peek_key(r)
 {
 	do
@@ -120,6 +121,13 @@ inline refill()
 #define within(r) (in[r] && stamp[r] < watermark)
 #endif
 
+/* The first in the heap, or on one CPU the one with the least number */
+#ifdef CLASSES
+#define first(r) (in[r] && (r == 0 || !in[0]))
+#else
+#define first(r) (in[r] && (!in[1 - r] || stamp[r] < stamp[1 - r] || (stamp[r] == stamp[1 - r] && r == 0)))
+#endif
+
 /* merge_first() and merge_take() */
 inline take(r)
 {
@@ -152,8 +160,8 @@ active proctype reader()
 	mtype result;
 
 	do
-	:: within(0) && (!in[1] || stamp[0] <= stamp[1]) -> take(0)
-	:: within(1) && (!in[0] || stamp[1] < stamp[0]) -> take(1)
+	:: first(0) && within(0) -> take(0)
+	:: first(1) && within(1) -> take(1)
 	:: else ->
 		if
 		:: last -> break

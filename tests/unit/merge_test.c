@@ -16,9 +16,8 @@
 #define WORDS	4  /* the key, and two words that follow from it */
 #define CPUS	4
 
-/* The rings of one CPU. */
 struct cpu {
-	struct ring rings[RING_CLASSES];
+	struct cpu_rings own;
 	bool exists;
 };
 
@@ -42,13 +41,13 @@ static u64 word_of(u32 cpu, u64 seq, u64 stamp)
 
 static u64 written_on(u32 cpu)
 {
-	return cpus[cpu].rings[RING_PLAIN].head + cpus[cpu].rings[RING_PROTECTED].head;
+	return READ_ONCE(cpus[cpu].own.seq);
 }
 
 /* Writes an entry, stamped by @clock after it was begun, and returns its number. */
 static u64 write_entry(u32 cpu, enum ring_class class, u64 (*clock)(void))
 {
-	struct ring *ring = &cpus[cpu].rings[class];
+	struct ring *ring = &cpus[cpu].own.rings[class];
 	u64 seq = written_on(cpu);
 	u64 *words = ring_begin(ring);
 	u64 stamp = clock();
@@ -58,6 +57,7 @@ static u64 write_entry(u32 cpu, enum ring_class class, u64 (*clock)(void))
 	WRITE_ONCE(words[2], word_of(cpu, seq, stamp));
 	WRITE_ONCE(words[3], ~word_of(cpu, seq, stamp));
 	ring_commit(ring);
+	smp_store_release(&cpus[cpu].own.seq, seq + 1);
 	return seq;
 }
 
@@ -91,13 +91,12 @@ static void *zeroed(size_t bytes)
 static void new_merge(u64 (*clock)(void))
 {
 	u32 cpu;
-	int class;
 
 	merge = zeroed(merge_bytes(cpu_count));
 	merge_init(merge, cpu_count, clock);
 	for (cpu = 0; cpu < cpu_count; cpu++)
-		for (class = 0; cpus[cpu].exists && class < RING_CLASSES; class++)
-			merge_add(merge, cpu, class, &cpus[cpu].rings[class]);
+		if (cpus[cpu].exists)
+			merge_add(merge, cpu, &cpus[cpu].own);
 	merge_rewind(merge);
 }
 
@@ -112,7 +111,7 @@ static void make_some(u32 count, u32 every)
 	for (cpu = 0; cpu < count; cpu += every) {
 		cpus[cpu].exists = true;
 		for (class = 0; class < RING_CLASSES; class++)
-			ring_init(&cpus[cpu].rings[class], zeroed(ring_bytes(RECORDS, WORDS)),
+			ring_init(&cpus[cpu].own.rings[class], zeroed(ring_bytes(RECORDS, WORDS)),
 				  RECORDS, WORDS);
 	}
 	now = 1000;
@@ -131,7 +130,7 @@ static void done(void)
 
 	for (cpu = 0; cpu < cpu_count; cpu++)
 		for (class = 0; class < RING_CLASSES; class++)
-			free(cpus[cpu].rings[class].slots);
+			free(cpus[cpu].own.rings[class].slots);
 	free(cpus);
 	free(merge);
 }
@@ -162,7 +161,7 @@ static bool take(struct taken *taken)
 
 	if (words)
 		copy_first(taken, words);
-	return merge_take(merge) && words;
+	return merge_take(merge, &taken->origin) && words;
 }
 
 /* The next entry that is still held. Those overwritten since the last look are discarded. */
@@ -345,6 +344,36 @@ static void gaps_between_classes(void)
 	done();
 }
 
+/* Only the lower half of a position in a ring is kept. */
+static void reader_far_behind(void)
+{
+	const u64 away = (1ULL << 32) + 3;
+	struct ring *plain, *protected;
+
+	make(2);
+	plain = &cpus[0].own.rings[RING_PLAIN];
+	protected = &cpus[0].own.rings[RING_PROTECTED];
+	write_many(0, RING_PLAIN, 10, 3);
+	write_at(0, RING_PROTECTED, 13);
+	write_at(0, RING_PROTECTED, 14);
+	expect_entry(0, 0, 10, 0);
+	expect_entry(0, 1, 11, 0);
+	expect_entry(0, 2, 12, 0);
+	expect_entry(0, 3, 13, 0);
+	plain->head += away;
+	cpus[0].own.seq += away;
+	write_many(0, RING_PLAIN, 20, RECORDS);
+	EQ(protected->head, 2);
+	expect_entry(0, 4, 14, 0);
+	expect_entry(0, 5 + away, 20, away);
+	expect_entry(0, 6 + away, 21, 0);
+	merge_skip_to_end(merge);
+	expect_end();
+	write_at(0, RING_PLAIN, 50);
+	expect_entry(0, 5 + away + RECORDS, 50, 0);
+	done();
+}
+
 static void start_without_a_gap(void)
 {
 	make(2);
@@ -412,7 +441,7 @@ static void overwritten_while_read(void)
 	CHECK(merge_first(merge, &origin) != NULL);
 	EQ(origin.lost, 0);
 	write_many(0, RING_PLAIN, 20, RECORDS);
-	CHECK(!merge_take(merge));
+	CHECK(!merge_take(merge, &origin));
 	expect_entry(0, 3, 20, 3);
 	expect_entry(0, 4, 21, 0);
 	done();
@@ -427,11 +456,11 @@ static void overwritten_by_a_begun_entry(void)
 	write_many(0, RING_PLAIN, 10, RECORDS);
 	CHECK(merge_look(merge));
 	CHECK(merge_first(merge, &origin) != NULL);
-	ring_begin(&cpus[0].rings[RING_PLAIN]);
-	CHECK(!merge_take(merge));
+	ring_begin(&cpus[0].own.rings[RING_PLAIN]);
+	CHECK(!merge_take(merge, &origin));
 	CHECK(merge_first(merge, &origin) != NULL);
 	EQ(origin.lost, 1);
-	CHECK(merge_take(merge));
+	CHECK(merge_take(merge, &origin));
 	done();
 }
 
@@ -444,7 +473,7 @@ static void overwritten_before_it_is_read(void)
 	CHECK(merge_look(merge));
 	write_many(0, RING_PLAIN, 20, RECORDS);
 	CHECK(merge_first(merge, &origin) == NULL);
-	CHECK(!merge_take(merge));
+	CHECK(!merge_take(merge, &origin));
 	expect_entry(0, 3, 20, 3);
 	done();
 }
@@ -456,14 +485,14 @@ static void next_one_overwritten(void)
 	struct ring *ring;
 
 	make(2);
-	ring = &cpus[0].rings[RING_PLAIN];
+	ring = &cpus[0].own.rings[RING_PLAIN];
 	write_many(0, RING_PLAIN, 10, RECORDS);
-	write_at(1, RING_PLAIN, 12);
+	write_at(1, RING_PLAIN, 11);
 	CHECK(merge_look(merge));
 	CHECK(merge_first(merge, &origin) != NULL);
 	ring_slot(ring, 1)[0] = ring_state_writing(RECORDS + 1);
-	CHECK(merge_take(merge));
-	expect_entry(1, 0, 12, 0);
+	CHECK(merge_take(merge, &origin));
+	expect_entry(1, 0, 11, 0);
 	expect_entry(0, 2, 12, 1);
 	done();
 }
@@ -514,7 +543,7 @@ static bool is_gone(u32 cpu, u64 seq)
 {
 	const struct history *entry = &histories[cpu][seq];
 
-	return cpus[cpu].rings[entry->class].head >= entry->in_ring + RECORDS + 1;
+	return cpus[cpu].own.rings[entry->class].head >= entry->in_ring + RECORDS + 1;
 }
 
 /* Returns the least stamp of the entries that are held and unread, ~0 if there is none. */
@@ -533,14 +562,14 @@ static u64 least_stamp(void)
 static void write_random(void)
 {
 	u32 cpu = dice(CPUS);
-	enum ring_class class = dice(4) ? RING_PLAIN : RING_PROTECTED;
+	enum ring_class class = dice(4) ? RING_PLAIN : dice(RING_CLASSES);
 	u64 seq = written_on(cpu);
 
 	if (seq == HISTORY)
 		abort();
 	histories[cpu][seq] = (struct history){
 		.stamp = now,
-		.in_ring = cpus[cpu].rings[class].head,
+		.in_ring = cpus[cpu].own.rings[class].head,
 		.class = class,
 	};
 	write_entry(cpu, class, fake_clock);
@@ -583,7 +612,7 @@ static void take_checked(bool writes)
 		copy_first(&taken, words);
 	if (writes && !dice(10))
 		write_burst();
-	if (merge_take(merge))
+	if (merge_take(merge, &taken.origin))
 		check_taken(&taken, least);
 	else
 		CHECK(is_gone(taken.origin.cpu, seq));
@@ -657,10 +686,13 @@ static void random_interleavings(void)
 
 /* ---- threads ---- */
 
-static void *commit_later(void *ring)
+static void *commit_later(void *arg)
 {
+	struct cpu *cpu = arg;
+
 	nanosleep(&(const struct timespec){ .tv_nsec = 20000000 }, NULL);
-	ring_commit(ring);
+	ring_commit(&cpu->own.rings[RING_PLAIN]);
+	smp_store_release(&cpu->own.seq, 1);
 	return NULL;
 }
 
@@ -671,13 +703,13 @@ static void write_under_way(void)
 	u64 *words;
 
 	make(2);
-	words = ring_begin(&cpus[0].rings[RING_PLAIN]);
+	words = ring_begin(&cpus[0].own.rings[RING_PLAIN]);
 	words[0] = 0;
 	words[1] = 5;
 	words[2] = word_of(0, 0, 5);
 	words[3] = ~words[2];
 	write_at(1, RING_PLAIN, 6);
-	pthread_create(&committer, NULL, commit_later, &cpus[0].rings[RING_PLAIN]);
+	pthread_create(&committer, NULL, commit_later, &cpus[0]);
 	expect_entry(0, 0, 5, 0);
 	expect_entry(1, 0, 6, 0);
 	pthread_join(committer, NULL);
@@ -703,7 +735,7 @@ static void *writer(void *arg)
 	unsigned int i;
 
 	for (i = 0; i < ENTRIES; i++) {
-		write_entry(cpu, i % 8 ? RING_PLAIN : RING_PROTECTED, real_clock);
+		write_entry(cpu, i % 8 ? RING_PLAIN : i / 8 % RING_CLASSES, real_clock);
 		if (i % 32 == 31)
 			sched_yield();
 	}
@@ -784,6 +816,7 @@ static const struct tap_case cases[] = {
 	{ "CPUs that do not exist have no rings and no entries", missing_cpus },
 	{ "each gap has its exact size", exact_gaps },
 	{ "plain entries lost between protected ones are counted", gaps_between_classes },
+	{ "a reader may be more than 2^32 entries behind", reader_far_behind },
 	{ "nothing is reported lost before the first entry found", start_without_a_gap },
 	{ "rewind moves to the oldest entries that are held now", rewound },
 	{ "after a skip to the end only new entries come, without a gap", skipped_to_end },
