@@ -149,6 +149,8 @@ static ssize_t device_read(struct file *file, char __user *buf, size_t size, lof
 			return done;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
+		if (signal_pending(current)) /* a write that does not end keeps the reader ready */
+			return -ERESTARTSYS;
 		err = wait_event_interruptible(wakeup_queue, reader_ready(&open->reader));
 		if (err)
 			return err;

@@ -12,6 +12,7 @@
 #include <linux/compiler.h>
 #include <linux/kcsan-checks.h>
 #include <linux/kernel.h>
+#include <linux/sched.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/types.h>
@@ -50,6 +51,9 @@ typedef uint8_t u8;
 #define __always_inline inline __attribute__((always_inline))
 #endif
 #define cpu_relax() __asm__ volatile("" ::: "memory")
+#define cond_resched()                                                                             \
+	do {                                                                                       \
+	} while (0)
 
 #define copy_racing_words(to, from, count)                                                         \
 	do {                                                                                       \

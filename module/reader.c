@@ -4,6 +4,7 @@
 #include "stream/rings.h"
 
 #include <linux/errno.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 int reader_init(struct reader *reader)
@@ -84,13 +85,27 @@ static __always_inline struct setnsmon_record *make_records(struct reader *reade
 	return record + 1;
 }
 
+/*
+ * Looks for an event, for up to MERGE_GIVE_UP_NS if a write does not end: so long even a reader
+ * that does not want to wait, because it would take it for the end of the records.
+ */
+static bool look(struct merge *merge)
+{
+	while (!merge_look(merge)) {
+		if (!merge->stalled || signal_pending(current))
+			return false;
+		schedule_timeout_interruptible(1);
+	}
+	return true;
+}
+
 /* Makes a new batch of up to @most records, and one more if there is a gap before the last. */
 static void fill_batch(struct reader *reader, unsigned int most)
 {
 	struct setnsmon_record *to = reader->batch;
 	const struct setnsmon_record *limit = to + most;
 
-	while (to == reader->batch && merge_look(reader->merge)) {
+	while (to == reader->batch && look(reader->merge)) {
 		WRITE_ONCE(reader->pending, 1);
 		smp_wmb(); /* before the merge moves on: reader_ready() */
 		do

@@ -18,6 +18,19 @@
  * become visible first. One look at every ring serves all entries up to the watermark, so
  * its cost is not paid for each entry.
  *
+ * A WRITE THAT DOES NOT END
+ *
+ * A writer may stand still between begin and commit: its CPU is a virtual one that the host
+ * does not run, or the kernel killed the caller in the middle of a handler. A look waits for
+ * MERGE_SPIN_NS, and then leaves the watermark where it was: whatever the writer publishes
+ * is stamped later than that, because its ring was settled then. So order holds, and entries
+ * up to the watermark can still be taken, after a rewind for example. If a write has not
+ * ended after MERGE_GIVE_UP_NS, the watermark passes it. From then on a reader gets everything
+ * except that one entry. If it is published after all, it comes late: in the order of its
+ * CPU, but not in the order of time. The next write to the same ring takes over the slot and
+ * the number, so nothing is missing. Once the ring was seen settled, its writes are waited for
+ * again.
+ *
  * LOSS
  *
  * A reader gets the entries of each CPU in the order of their sequence numbers, from all
@@ -252,21 +265,54 @@ void merge_advance_slowly(struct merge *merge)
 /*
  * Waits for a write that is under way: it may be stamped before the watermark. A write that
  * begins later is not, so we wait for at most one entry, even if the CPU keeps writing.
+ * Returns false if it took too long.
  */
-static void wait_until_settled(const struct ring *ring)
+static bool wait_until_settled(const struct merge *merge, const struct ring *ring, u64 patience)
 {
 	u64 end = ring_end(ring);
+	u64 since;
 
-	while (!ring_settled(ring) && ring_end(ring) <= end)
+	if (ring_settled(ring))
+		return true;
+	since = merge->clock();
+	do {
+		if (ring_end(ring) > end)
+			return true;
+		if (merge->clock() - since >= patience)
+			return false;
 		cpu_relax();
+	} while (!ring_settled(ring));
+	return true;
+}
+
+/* Waits for one ring. Returns whether the watermark may pass it. */
+static bool pass_ring(const struct merge *merge, struct cpu_cursor *cursor, enum ring_class class)
+{
+	const struct ring *ring = cursor_ring(cursor, class);
+	u32 bit = 1U << class;
+
+	if (wait_until_settled(merge, ring, cursor->given_up & bit ? 0 : MERGE_SPIN_NS)) {
+		cursor->given_up &= ~bit;
+		return true;
+	}
+	cond_resched();
+	if (merge->stalled && merge->clock() - merge->stalled_since >= MERGE_GIVE_UP_NS)
+		cursor->given_up |= bit;
+	return cursor->given_up & bit;
+}
+
+static bool pass_cpu(const struct merge *merge, struct cpu_cursor *cursor)
+{
+	enum ring_class class;
+	bool passed = true;
+
+	for (class = 0; class < RING_CLASSES; class ++)
+		passed &= pass_ring(merge, cursor, class);
+	return passed;
 }
 
 static void fill_heap(struct merge *merge, struct cpu_cursor *cursor)
 {
-	enum ring_class class;
-
-	for (class = 0; class < RING_CLASSES; class ++)
-		wait_until_settled(cursor_ring(cursor, class));
 	if ((s64)(committed(cursor) - cursor->seq) > (s64)U32_MAX)
 		cursor_move_to_oldest(cursor);
 	if (cursor_find(cursor) != NO_ENTRY)
@@ -275,16 +321,25 @@ static void fill_heap(struct merge *merge, struct cpu_cursor *cursor)
 
 static void refill_heap(struct merge *merge)
 {
+	u64 now = merge->clock();
+	bool passed = true;
 	u32 i;
 
-	merge->watermark = merge->clock();
 	smp_mb(); /* D of ring.c, reader's end */
 	merge->heap_len = 0;
-	for (i = 0; i < merge->cpus; i++)
-		if (cursor_exists(&merge->cursors[i]))
-			fill_heap(merge, &merge->cursors[i]);
+	for (i = 0; i < merge->cpus; i++) {
+		if (!cursor_exists(&merge->cursors[i]))
+			continue;
+		passed &= pass_cpu(merge, &merge->cursors[i]);
+		fill_heap(merge, &merge->cursors[i]);
+	}
 	for (i = merge->heap_len / 2; i-- > 0;)
 		heap_sift_down(merge, i);
+	if (passed)
+		merge->watermark = now;
+	else if (!merge->stalled)
+		merge->stalled_since = now;
+	merge->stalled = !passed;
 }
 
 bool merge_look(struct merge *merge)

@@ -50,6 +50,7 @@ struct stream_key {
  * @next: the same for each class, without its upper half; stale for @class
  * @class: class of @ring
  * @cpu: the CPU
+ * @given_up: a bit for each class whose ring holds a write that is not waited for any more
  */
 struct cpu_cursor {
 	const struct ring *ring;
@@ -60,12 +61,19 @@ struct cpu_cursor {
 	u32 next[RING_CLASSES];
 	u16 class;
 	u16 cpu;
+	u32 given_up;
 };
+
+/* Times for which a reader waits for a write that does not end, in nanoseconds. */
+#define MERGE_SPIN_NS	 1000000    /* at each look */
+#define MERGE_GIVE_UP_NS 1000000000 /* in all */
 
 /**
  * struct merge - one reader's position
  * @watermark: entries stamped earlier are complete and may be taken
  * @clock: the clock that stamps entries
+ * @stalled_since: time of the look since which a write has not ended, valid if @stalled
+ * @stalled: whether the last look left @watermark where it was, because of such a write
  * @heap: cursors that have entries, the least stamp first
  * @heap_len: number of cursors in @heap
  * @cpus: number of @cursors
@@ -74,6 +82,8 @@ struct cpu_cursor {
 struct merge {
 	u64 watermark;
 	u64 (*clock)(void);
+	u64 stalled_since;
+	bool stalled;
 	struct cpu_cursor **heap;
 	u32 heap_len;
 	u32 cpus;
@@ -107,7 +117,9 @@ void merge_skip_to_end(struct merge *merge);
 
 /*
  * Looks for an entry that may be taken now, and reads the clock and all rings again if
- * necessary. May spin for the time that one write takes on another CPU.
+ * necessary. May spin for the time that one write takes on another CPU. If a write does not
+ * end, spins for MERGE_SPIN_NS and sets @stalled. Then the caller lets some time pass before
+ * the next look. May sleep.
  */
 bool merge_look(struct merge *merge);
 
