@@ -8,6 +8,7 @@
 #include <linux/cred.h>
 #include <linux/device.h>
 #include <linux/pid_namespace.h>
+#include <linux/timekeeping.h>
 #include <linux/user_namespace.h>
 
 static atomic_t readers = ATOMIC_INIT(0);
@@ -39,6 +40,7 @@ void stats_read(struct setnsmon_counters *counters)
 	probe_health(&health);
 	counters->other_probes = health.others;
 	counters->unarmed = health.unarmed;
+	counters->boot_ns = ktime_get_boottime_ns();
 }
 
 /*

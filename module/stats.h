@@ -13,7 +13,7 @@ extern const struct attribute_group *stats_groups[];
 void stats_add_reader(void);
 void stats_remove_reader(void);
 
-/* Fills in all counters except @lost, which is a reader's own. May sleep. */
+/* Fills in all counters, and the time, except @lost, which is a reader's own. May sleep. */
 void stats_read(struct setnsmon_counters *counters);
 
 #endif /* SETNSMON_STATS_H */

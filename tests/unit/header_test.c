@@ -92,7 +92,7 @@ static void small_layouts(void)
 	AT(setnsmon_info, record_size, 4, 4);
 	AT(setnsmon_info, cpus, 8, 4);
 	AT(setnsmon_info, ring_records, 12, 4);
-	SIZE(setnsmon_counters, 64);
+	SIZE(setnsmon_counters, 72);
 	AT(setnsmon_counters, entered, 0, 8);
 	AT(setnsmon_counters, recorded, 8, 8);
 	AT(setnsmon_counters, missed, 16, 8);
@@ -101,13 +101,14 @@ static void small_layouts(void)
 	AT(setnsmon_counters, lost, 40, 8);
 	AT(setnsmon_counters, other_probes, 48, 8);
 	AT(setnsmon_counters, unarmed, 56, 8);
+	AT(setnsmon_counters, boot_ns, 64, 8);
 }
 
 static void ioctl_numbers(void)
 {
 	EQ(SETNSMON_IOC_INFO, 0x8010df00);
 	EQ(SETNSMON_IOC_FORMAT, 0x4004df01);
-	EQ(SETNSMON_IOC_COUNTERS, 0x8040df02);
+	EQ(SETNSMON_IOC_COUNTERS, 0x8048df02);
 }
 
 static void constants(void)

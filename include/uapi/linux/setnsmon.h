@@ -373,6 +373,9 @@ struct setnsmon_info {
  * @unarmed: setnsmon's own probes that are disabled, now; all of them if kprobes
  *	are switched off or no longer fire. Calls are then in no counter. 0 if all
  *	is well
+ * @boot_ns: time at which they were read, on the clock of the records, even for a
+ *	reader in a time namespace. The record of a call that returned before has the
+ *	same @boot_ns or an earlier one
  */
 struct setnsmon_counters {
 	__u64 entered;
@@ -383,6 +386,7 @@ struct setnsmon_counters {
 	__u64 lost;
 	__u64 other_probes;
 	__u64 unarmed;
+	__u64 boot_ns;
 };
 
 /*

@@ -145,6 +145,22 @@ static void counters_agree(void)
 	close(fd);
 }
 
+/* The call in between is stamped between two readings of the counters. */
+static void counters_have_the_time_of_the_records(void)
+{
+	struct setnsmon_counters before, after;
+	struct setnsmon_record rec;
+	int fd = binary(O_NONBLOCK);
+
+	EQ(lseek(fd, 0, SEEK_END), 0);
+	EQ(ioctl(fd, SETNSMON_IOC_COUNTERS, &before), 0);
+	events(1);
+	EQ(ioctl(fd, SETNSMON_IOC_COUNTERS, &after), 0);
+	EQ(take(fd, &rec, sizeof(rec)), sizeof(rec));
+	CHECK(before.boot_ns && before.boot_ns <= rec.boot_ns && rec.boot_ns <= after.boot_ns);
+	close(fd);
+}
+
 static void losses_are_counted_for_each_file(void)
 {
 	int slow = binary(O_NONBLOCK), quick;
@@ -678,6 +694,7 @@ static const struct tap_case cases[] = {
 	{ "the format can be switched, and back", format_is_switched_and_back },
 	{ "the format is each open file's own", format_is_each_files_own },
 	{ "COUNTERS agree", counters_agree },
+	{ "COUNTERS have the time of the records", counters_have_the_time_of_the_records },
 	{ "a loss is counted for the file that had it, exactly", losses_are_counted_for_each_file },
 	{ "a loss is counted when it is reported, and not before",
 	  losses_are_counted_when_they_are_told },
