@@ -17,10 +17,14 @@ enum verdict {
 	FAIL,
 };
 
-void pipeline_limit_to_backlog(struct pipeline *pipeline)
+bool pipeline_end_now(struct pipeline *pipeline)
 {
-	pipeline->drain = true;
-	pipeline->budget = pipeline->source->backlog;
+	return source_now(pipeline->source, &pipeline->end_ns);
+}
+
+static bool is_ending(const struct pipeline *pipeline)
+{
+	return pipeline->end_ns;
 }
 
 /*
@@ -31,52 +35,54 @@ static void hint_waiting(const struct pipeline *pipeline)
 {
 	struct pollfd fd = { .fd = pipeline->source->fd, .events = POLLIN };
 
-	if (pipeline->drain || !isatty(STDERR_FILENO) || poll(&fd, 1, 0) != 0)
+	if (is_ending(pipeline) || !isatty(STDERR_FILENO) || poll(&fd, 1, 0) != 0)
 		return;
 	warnx("no setns(2) call to show yet; waiting for the next one (Ctrl-C ends)");
 }
 
 /*
- * Waits for records; ends when nobody reads the output any more. Does not wait
- * while draining. A request to end starts draining, so that calls made before it
- * are still shown.
+ * Waits for records, unless the pipeline is ending already. A request to end only says
+ * when, so that calls made before it are still shown. Ends immediately when nobody reads
+ * the output any more.
  */
 static enum verdict wait_for_records(struct pipeline *pipeline, int stop)
 {
 	struct source *source = pipeline->source;
+	bool ending = is_ending(pipeline);
 	struct pollfd fds[] = {
 		{ .fd = source->fd, .events = POLLIN },
-		{ .fd = pipeline->drain ? -1 : stop, .events = POLLIN },
+		{ .fd = ending ? -1 : stop, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },
 	};
 
-	if (poll(fds, ARRAY_SIZE(fds), pipeline->drain ? 0 : -1) < 0) {
+	if (poll(fds, ARRAY_SIZE(fds), ending ? 0 : -1) < 0) {
 		if (errno == EINTR)
 			return GO_ON;
 		warn("cannot wait for %s", source->path);
 		return FAIL;
 	}
-	if (fds[1].revents)
-		pipeline_limit_to_backlog(pipeline);
+	if (fds[1].revents && !pipeline_end_now(pipeline))
+		return FAIL;
 	return fds[2].revents & (POLLERR | POLLHUP) ? END : GO_ON;
 }
 
-static bool is_done(const struct pipeline *pipeline)
+static bool is_limit_reached(const struct pipeline *pipeline)
 {
-	return (pipeline->limit && pipeline->calls == pipeline->limit) ||
-	       (pipeline->drain && !pipeline->budget);
+	return pipeline->limit && pipeline->calls == pipeline->limit;
+}
+
+static bool is_past_end(const struct pipeline *pipeline)
+{
+	return is_ending(pipeline) && pipeline->seen_ns > pipeline->end_ns;
 }
 
 static void count_record(struct pipeline *pipeline, const struct setnsmon_record *rec)
 {
-	if (rec->type == SETNSMON_RECORD_LOST) {
+	pipeline->seen_ns = rec->boot_ns;
+	if (rec->type == SETNSMON_RECORD_LOST)
 		pipeline->lost += rec->lost.count;
-		return;
-	}
-	if (rec->type == SETNSMON_RECORD_SETNS)
+	else if (rec->type == SETNSMON_RECORD_SETNS)
 		pipeline->calls++;
-	if (pipeline->budget)
-		pipeline->budget--;
 }
 
 static void deliver(struct pipeline *pipeline, const struct setnsmon_record *rec)
@@ -93,11 +99,11 @@ static enum verdict deliver_batch(struct pipeline *pipeline)
 	struct setnsmon_record rec;
 	unsigned int i;
 
-	for (i = 0; i < pipeline->source->count && !is_done(pipeline); i++) {
+	for (i = 0; i < pipeline->source->count && !is_limit_reached(pipeline); i++) {
 		source_record(pipeline->source, i, &rec);
 		deliver(pipeline, &rec);
 	}
-	return is_done(pipeline) ? END : GO_ON;
+	return is_limit_reached(pipeline) || is_past_end(pipeline) ? END : GO_ON;
 }
 
 static enum verdict flush(enum verdict verdict)
@@ -118,7 +124,7 @@ static enum verdict step(struct pipeline *pipeline)
 	case SOURCE_BATCH:
 		return flush(deliver_batch(pipeline));
 	case SOURCE_DRAINED:
-		return pipeline->drain ? END : GO_ON;
+		return is_ending(pipeline) ? END : GO_ON;
 	case SOURCE_END:
 		return END;
 	default:

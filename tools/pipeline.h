@@ -19,8 +19,8 @@ struct source;
  * @sinks: where each record goes, in this order
  * @sink_count: entries of @sinks
  * @limit: number of calls after which to end; 0 for no limit
- * @drain: end when the source is drained, instead of waiting for more
- * @budget: with @drain, how many more calls may be delivered
+ * @end_ns: moment after which to end, on the clock of the records; 0 to wait for more
+ * @seen_ns: stamp of the last record that was delivered
  * @calls: calls delivered so far
  * @lost: lost records reported so far
  */
@@ -29,17 +29,20 @@ struct pipeline {
 	struct sink *const *sinks;
 	unsigned int sink_count;
 	u64 limit;
-	bool drain;
-	u64 budget;
+	u64 end_ns;
+	u64 seen_ns;
 	u64 calls;
 	u64 lost;
 };
 
 /*
- * Delivers only what the source holds now, and then ends. Without a budget, a busy
- * host would keep a reader running forever.
+ * Makes the pipeline end once it has delivered every record made up to now that the source
+ * still holds. It ends when the source is drained, or with the first batch that contains a
+ * later record. All of that batch is delivered, so that each gap in it is reported. The
+ * stamp decides, because records can be counted only when they come: a busy host makes
+ * them faster than a reader takes them. Returns false on failure, after a message.
  */
-void pipeline_limit_to_backlog(struct pipeline *pipeline);
+bool pipeline_end_now(struct pipeline *pipeline);
 
 /*
  * Runs until the source ends, the limit is reached, a signal asks to end, or the

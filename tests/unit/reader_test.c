@@ -1038,25 +1038,40 @@ static void batches_of_other_sizes(void)
 
 /* ---- the pipeline ---- */
 
-/* A source with records in memory instead of a device. */
+/*
+ * A source with records in memory instead of a device. Their stamps grow by 10. @now is the
+ * time that the source reports. After its last batch it has ended or, with @live, is drained.
+ */
 struct memory {
 	struct source source;
 	struct setnsmon_record recs[8];
 	unsigned int batches;
+	u64 stamp;
+	u64 now;
+	bool live;
 };
 
 static enum source_read read_memory(struct source *source)
 {
 	struct memory *memory = (struct memory *)source;
+	unsigned int i;
 
 	if (!memory->batches)
-		return SOURCE_END;
+		return memory->live ? SOURCE_DRAINED : SOURCE_END;
 	memory->batches--;
 	source->count = ARRAY_SIZE(memory->recs);
+	for (i = 0; i < source->count; i++)
+		memory->recs[i].boot_ns = memory->stamp += 10;
 	return SOURCE_BATCH;
 }
 
-static const struct source_ops memory_ops = { .read = read_memory };
+static bool memory_now(const struct source *source, u64 *boot_ns)
+{
+	*boot_ns = ((const struct memory *)source)->now;
+	return *boot_ns;
+}
+
+static const struct source_ops memory_ops = { .read = read_memory, .now = memory_now };
 
 /* Prepares @batches batches, each of seven calls and a loss of 37 records. */
 static void fill_memory(struct memory *memory, unsigned int batches)
@@ -1066,7 +1081,6 @@ static void fill_memory(struct memory *memory, unsigned int batches)
 	*memory = (struct memory){ .source = { .ops = &memory_ops, .path = "memory" } };
 	memory->source.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	memory->source.record_size = sizeof(memory->recs[0]);
-	memory->source.backlog = 10;
 	memory->source.batch = (u8 *)memory->recs;
 	memory->batches = batches;
 	for (i = 0; i < ARRAY_SIZE(memory->recs); i++)
@@ -1094,8 +1108,8 @@ static void close_output(struct output *output)
 	fclose(output->out);
 }
 
-/* Runs a pipeline into a sink of this type; returns the lines written. */
-static unsigned int run_pipeline(struct pipeline *pipeline, struct memory *memory, bool drain)
+/* Runs a pipeline, with @end one that is to end now. Returns the lines written. */
+static unsigned int run_pipeline(struct pipeline *pipeline, struct memory *memory, bool end)
 {
 	struct output output;
 	unsigned int lines;
@@ -1104,8 +1118,8 @@ static unsigned int run_pipeline(struct pipeline *pipeline, struct memory *memor
 	pipeline->source = &memory->source;
 	pipeline->sinks = &output.sink;
 	pipeline->sink_count = 1;
-	if (drain)
-		pipeline_limit_to_backlog(pipeline);
+	if (end)
+		CHECK(pipeline_end_now(pipeline));
 	CHECK(pipeline_run(pipeline));
 	close_output(&output);
 	close(memory->source.fd);
@@ -1151,16 +1165,46 @@ static void a_pipeline_ends_at_its_limit(void)
 	EQ(pipeline.calls, 10);
 }
 
-/* Losses do not use up the budget, because each comes before a call that is still held. */
-static void a_pipeline_ends_with_the_backlog(void)
+/* The batches end at 80, 160, and so on. Nothing but the stamps tells which is the last. */
+static void a_pipeline_ends_with_the_first_later_record(void)
+{
+	static const struct {
+		u64 now;
+		unsigned int batches;
+	} cases[] = { { 1, 1 }, { 79, 1 }, { 80, 2 }, { 81, 2 }, { 160, 3 }, { 800, 11 } };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pipeline pipeline = { 0 };
+		struct memory memory;
+
+		fill_memory(&memory, 100);
+		memory.now = cases[i].now;
+		EQ(run_pipeline(&pipeline, &memory, true), 8 * cases[i].batches);
+		EQ(pipeline.calls, 7 * cases[i].batches);
+		EQ(pipeline.lost, 37 * cases[i].batches);
+	}
+}
+
+static void a_pipeline_that_is_to_end_ends_when_drained(void)
 {
 	struct pipeline pipeline = { 0 };
 	struct memory memory;
 
-	fill_memory(&memory, 100);
-	EQ(run_pipeline(&pipeline, &memory, true), 11);
-	EQ(pipeline.calls, 10);
-	EQ(pipeline.lost, 37);
+	fill_memory(&memory, 5);
+	memory.live = true;
+	memory.now = 100000;
+	EQ(run_pipeline(&pipeline, &memory, true), 40);
+}
+
+static void a_pipeline_reports_a_clock_that_fails(void)
+{
+	struct memory memory;
+	struct pipeline pipeline = { .source = &memory.source };
+
+	fill_memory(&memory, 1);
+	CHECK(!pipeline_end_now(&pipeline));
+	close(memory.source.fd);
 }
 
 /* ---- the time zone ---- */
@@ -1319,7 +1363,9 @@ static const struct tap_case cases[] = {
 	CASE(batches_of_other_sizes),
 	CASE(a_pipeline_feeds_two_sinks),
 	CASE(a_pipeline_ends_at_its_limit),
-	CASE(a_pipeline_ends_with_the_backlog),
+	CASE(a_pipeline_ends_with_the_first_later_record),
+	CASE(a_pipeline_that_is_to_end_ends_when_drained),
+	CASE(a_pipeline_reports_a_clock_that_fails),
 	CASE(unknown_time_zones_are_reported),
 	CASE(unsigned_modules_are_accepted),
 	CASE(signed_modules_are_required),

@@ -113,8 +113,8 @@ static bool run(const struct follow *follow, struct source *source, struct sink 
 	};
 	bool good;
 
-	if (follow->no_follow)
-		pipeline_limit_to_backlog(&pipeline);
+	if (follow->no_follow && !pipeline_end_now(&pipeline))
+		return false;
 	good = pipeline_run(&pipeline);
 	summarize(&pipeline);
 	return good;

@@ -15,9 +15,6 @@
 #define RECORD_SIZE_MIN (offsetof(struct setnsmon_record, lost) + sizeof(struct setnsmon_lost))
 #define RECORD_SIZE_MAX UINT16_MAX
 
-/* Each CPU keeps its records in this many rings. */
-#define RINGS_PER_CPU 2
-
 static void warn_missing(const char *path)
 {
 	if (access(MODULE_DIR, F_OK)) {
@@ -95,7 +92,6 @@ static bool get_format(struct source *source)
 		return false;
 	}
 	source->record_size = info.record_size;
-	source->backlog = (u64)info.cpus * RINGS_PER_CPU * info.ring_records;
 	return true;
 }
 
@@ -151,6 +147,17 @@ static bool skip_device_history(struct source *source)
 	return false;
 }
 
+/* The module reads its own clock: CLOCK_BOOTTIME differs in a time namespace. */
+static bool device_now(const struct source *source, u64 *boot_ns)
+{
+	struct setnsmon_counters counters;
+
+	if (!device_counters(source, &counters))
+		return false;
+	*boot_ns = counters.boot_ns;
+	return true;
+}
+
 static void close_device(struct source *source)
 {
 	free(source->batch);
@@ -160,6 +167,7 @@ static void close_device(struct source *source)
 static const struct source_ops device_ops = {
 	.read = read_device,
 	.skip_history = skip_device_history,
+	.now = device_now,
 	.close = close_device,
 };
 

@@ -23,11 +23,13 @@ struct source;
  * struct source_ops - one kind of source
  * @read: fills the batch with as many records as are ready and fit. Does not wait
  * @skip_history: skips all records made so far; returns false after a message
+ * @now: reads the clock that stamps the records; returns false after a message
  * @close: releases everything
  */
 struct source_ops {
 	enum source_read (*read)(struct source *source);
 	bool (*skip_history)(struct source *source);
+	bool (*now)(const struct source *source, u64 *boot_ns);
 	void (*close)(struct source *source);
 };
 
@@ -37,7 +39,6 @@ struct source_ops {
  * @path: as it was opened, for messages
  * @fd: readable when there may be records; non-blocking
  * @record_size: bytes of each record, which may be more or less than this program knows
- * @backlog: the largest number of records that the source can hold at a time
  * @batch: the bytes of the last read
  * @size: room in @batch, a multiple of @record_size
  * @count: records in @batch
@@ -47,7 +48,6 @@ struct source {
 	const char *path;
 	int fd;
 	u32 record_size;
-	u64 backlog;
 	u8 *batch;
 	size_t size;
 	unsigned int count;
@@ -61,6 +61,11 @@ static inline enum source_read source_read(struct source *source)
 static inline bool source_skip_history(struct source *source)
 {
 	return source->ops->skip_history(source);
+}
+
+static inline bool source_now(const struct source *source, u64 *boot_ns)
+{
+	return source->ops->now(source, boot_ns);
 }
 
 static inline void source_close(struct source *source)

@@ -3,6 +3,7 @@
 """The reader on the real device: its output, when it ends and with which status,
 its error messages, and that no record can control a terminal."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 import time
 
 from actors import act, holder
@@ -347,6 +349,107 @@ def whole_backlog(check):
         check(len(held) > 24 * len(cpus()), f"{len(held)} records held: the case proves nothing")
         check.eq([parse_line(line) for line in
                   reader("-o", "logfmt", "--no-follow").stdout.splitlines()], device, "records")
+
+
+def cross(kind):
+    """Words for an actor that leaves a namespace of its own for the host's."""
+    return ["unshare", KINDS[kind], "open", f"/proc/1/ns/{kind}", "call", 0, "expect", 0]
+
+
+def crossings_among_plain_calls():
+    """On each CPU makes 40 crossings, of two classes, with 40 plain calls before each; then one with
+    the name the-newest. Rings of 16 records overwrite most plain calls: a gap before each crossing."""
+    for cpu in cpus():
+        rounds = [[*("fd", 99, "calls", 40, 0), *cross(kind)] for kind in 20 * ["net", "mnt"]]
+        act("pin", cpu, *sum(rounds, []))
+    act("comm", "the-newest", *cross("net"))
+
+
+def calls_in(lines):
+    """Returns what tells one call from another, for each call in these lines."""
+    return [(line["cpu"], line["seq"], line["comm"]) for line in map(parse_line, lines)
+            if line["event"] == "setns"]
+
+
+def lost_in(lines):
+    return sum(int(line.get("count", 0)) for line in map(parse_line, lines))
+
+
+@case("--no-follow shows the newest record held, after a gap before each one")
+def newest(check):
+    with module(ring_records=16):
+        crossings_among_plain_calls()
+        device = device_lines()
+        gaps = sum("event=lost" in line for line in device)
+        check(gaps >= 14 * len(cpus()), f"only {gaps} gaps: the case proves nothing")
+        shown = reader("-o", "logfmt", "--no-follow").stdout.splitlines()
+        check.eq(calls_in(shown), calls_in(device), "calls")
+        check.eq(lost_in(shown), lost_in(device), "lost")
+        check.eq(calls_in(shown)[-1][2], "the-newest", "the last")
+
+
+@case("a reader that was stopped and is then asked to end shows the newest record held")
+def newest_after_stop(check):
+    with module(ring_records=16):
+        process = follow("-o", "logfmt", "--new")
+        process.send_signal(signal.SIGSTOP)
+        crossings_among_plain_calls()
+        device = device_lines()
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        out, err = process.communicate(timeout=30)
+        shown = out.decode().splitlines()
+        check.eq((process.returncode, err), (0, b""), "end")
+        check.eq(calls_in(shown), calls_in(device), "calls")
+        check.eq(len(calls_in(shown)) + lost_in(shown), counter("recorded"), "shown and lost")
+        check.eq(calls_in(shown)[-1][2], "the-newest", "the last")
+
+
+@contextlib.contextmanager
+def storm():
+    """Plain calls on every CPU without a pause, so that no reader ever finds the rings drained."""
+    actors = [subprocess.Popen([ACTOR, "pin", str(cpu), "fd", "98", "storm", "4", "0"])
+              for cpu in cpus()]
+    start = counter("entered")
+    while counter("entered") < start + 1000:
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        for actor in actors:
+            actor.kill()
+            actor.wait(10)
+
+
+@case("--no-follow ends during a flood and shows what was held before, in any time namespace")
+def no_follow_in_a_flood(check):
+    with module(ring_records=16):
+        act("comm", "the-newest", *cross("net"))
+        with storm():
+            for before in ((), ("unshare", "--time", "--boottime", "86400", "--fork"),
+                           ("unshare", "--time", "--boottime", "-3", "--fork")):
+                done = run(*before, READER, "-o", "logfmt", "--no-follow", timeout=30,
+                           env=ENVIRONMENT)
+                check.eq((done.returncode, done.stderr), (0, ""), f"end, {before}")
+                check("comm=the-newest" in done.stdout, f"the crossing is not shown, {before}")
+                check("fd=98" in done.stdout, f"no call of the flood, {before}")
+
+
+@case("SIGTERM ends it during a flood, and every earlier crossing is shown")
+def signal_in_a_flood(check):
+    with module(ring_records=16):
+        with storm():
+            process = follow("-o", "logfmt", "--new")
+            shown = []
+            collector = threading.Thread(target=lambda: shown.extend(process.stdout))
+            collector.start()
+            act("comm", "the-newest", *cross("net"))
+            process.terminate()
+            check.eq(process.wait(30), 0, "status")
+            collector.join()
+            process.stdout.close()
+            process.stderr.close()
+        check(any(b"comm=the-newest" in line for line in shown), "the crossing is not shown")
 
 
 @case("with nothing to show yet, it says so on a terminal, but not to a script")
