@@ -102,8 +102,8 @@ static void cursor_choose(struct cpu_cursor *cursor, enum ring_class class, u64 
 }
 
 /*
- * Finds the next entry of @class, its number in the ring and its key. Returns false if there
- * is none. Entries numbered before @cursor->seq have been read.
+ * Finds the next entry of @class, its number in the ring and its key. Returns false if the
+ * ring has no more. Entries numbered before @cursor->seq have been read.
  */
 static bool cursor_peek(struct cpu_cursor *cursor, enum ring_class class, u64 *n,
 			struct stream_key *key)
