@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
 #include "pipeline.h"
+#include "base/clock.h"
 #include "base/output.h"
 #include "base/stop.h"
 #include "sink/sink.h"
@@ -9,6 +10,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>
+
+/* Pause between two looks for troubles of the source, which must not cost anything. */
+#define CHECK_MS 10000
 
 /* Whether to go on, and if not, how to end. */
 enum verdict {
@@ -40,6 +44,17 @@ static void hint_waiting(const struct pipeline *pipeline)
 	warnx("no setns(2) call to show yet; waiting for the next one (Ctrl-C ends)");
 }
 
+/* Reports each kind of trouble once. */
+static void check_source(struct pipeline *pipeline)
+{
+	u64 now = clock_ms();
+
+	if (now < pipeline->check_ms)
+		return;
+	pipeline->check_ms = now + CHECK_MS;
+	pipeline->troubles |= source_troubles(pipeline->source, pipeline->troubles);
+}
+
 /*
  * Waits for records, unless the pipeline is ending already. A request to end only says
  * when, so that calls made before it are still shown. Ends immediately when nobody reads
@@ -55,7 +70,7 @@ static enum verdict wait_for_records(struct pipeline *pipeline, int stop)
 		{ .fd = STDOUT_FILENO },
 	};
 
-	if (poll(fds, ARRAY_SIZE(fds), ending ? 0 : -1) < 0) {
+	if (poll(fds, ARRAY_SIZE(fds), ending ? 0 : CHECK_MS) < 0) {
 		if (errno == EINTR)
 			return GO_ON;
 		warn("cannot wait for %s", source->path);
@@ -142,6 +157,7 @@ bool pipeline_run(struct pipeline *pipeline)
 	verdict = flush(GO_ON);
 	hint_waiting(pipeline);
 	while (verdict == GO_ON) {
+		check_source(pipeline);
 		verdict = wait_for_records(pipeline, stop);
 		if (verdict == GO_ON)
 			verdict = step(pipeline);

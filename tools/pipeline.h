@@ -21,6 +21,8 @@ struct source;
  * @limit: number of calls after which to end; 0 for no limit
  * @end_ns: moment after which to end, on the clock of the records; 0 to wait for more
  * @seen_ns: stamp of the last record that was delivered
+ * @check_ms: when to look for troubles of the source again
+ * @troubles: enum source_trouble bits that were reported
  * @calls: calls delivered so far
  * @lost: lost records reported so far
  */
@@ -31,6 +33,8 @@ struct pipeline {
 	u64 limit;
 	u64 end_ns;
 	u64 seen_ns;
+	u64 check_ms;
+	unsigned int troubles;
 	u64 calls;
 	u64 lost;
 };

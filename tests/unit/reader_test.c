@@ -1041,6 +1041,7 @@ static void batches_of_other_sizes(void)
 /*
  * A source with records in memory instead of a device. Their stamps grow by 10. @now is the
  * time that the source reports. After its last batch it has ended or, with @live, is drained.
+ * @checks counts the looks for troubles.
  */
 struct memory {
 	struct source source;
@@ -1049,6 +1050,7 @@ struct memory {
 	u64 stamp;
 	u64 now;
 	bool live;
+	unsigned int checks;
 };
 
 static enum source_read read_memory(struct source *source)
@@ -1071,7 +1073,16 @@ static bool memory_now(const struct source *source, u64 *boot_ns)
 	return *boot_ns;
 }
 
-static const struct source_ops memory_ops = { .read = read_memory, .now = memory_now };
+static unsigned int memory_troubles(const struct source *source, unsigned int known)
+{
+	((struct memory *)source)->checks++;
+	EQ(known, 0);
+	return SOURCE_UNARMED;
+}
+
+static const struct source_ops memory_ops = { .read = read_memory,
+					      .now = memory_now,
+					      .troubles = memory_troubles };
 
 /* Prepares @batches batches, each of seven calls and a loss of 37 records. */
 static void fill_memory(struct memory *memory, unsigned int batches)
@@ -1195,6 +1206,8 @@ static void a_pipeline_that_is_to_end_ends_when_drained(void)
 	memory.live = true;
 	memory.now = 100000;
 	EQ(run_pipeline(&pipeline, &memory, true), 40);
+	EQ(memory.checks, 1);
+	EQ(pipeline.troubles, SOURCE_UNARMED);
 }
 
 static void a_pipeline_reports_a_clock_that_fails(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* setnsmon selftest: makes harmless calls and checks their records. */
 #define _GNU_SOURCE
+#include "base/clock.h"
 #include "cmd/commands.h"
 #include "cmd/verb.h"
 #include "source/device.h"
@@ -13,44 +14,51 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A descriptor that no process can have, so that the call fails with EBADF. */
 #define NO_FD (-0x5e7)
 
 /* The record is ready when the call returns, so only a stuck machine takes this long. */
-#define TIMEOUT_MS     5000
+#define TIMEOUT_MS    5000
 
-#define KPROBES_SWITCH "/sys/kernel/debug/kprobes/enabled"
+#define OWN_NAMESPACE "/proc/self/ns/uts"
 
 static const struct verb verb = {
 	.about =
 		"Make setns(2) calls that change nothing, and check that they are recorded correctly.",
 };
 
-static u64 now_ms(void)
-{
-	struct timespec ts;
+/* The functions below store the descriptor to pass, and return false after a message. */
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+static bool open_nothing(int *fd)
+{
+	*fd = NO_FD;
+	return true;
+}
+
+static bool open_namespace(int *fd)
+{
+	*fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
+	if (*fd >= 0)
+		return true;
+	if (errno == ENOENT)
+		warnx("%s does not exist: /proc is not mounted here, or belongs to another pid "
+		      "namespace; mount it with 'mount -t proc proc /proc'",
+		      OWN_NAMESPACE);
+	else
+		warn("cannot open %s: a security policy may forbid it", OWN_NAMESPACE);
+	return false;
 }
 
 /* The oldest supported C library has no wrapper for this call. */
-static int open_pidfd(void)
+static bool open_pidfd(int *fd)
 {
-	return syscall(SYS_pidfd_open, getpid(), 0);
-}
-
-static int open_namespace(void)
-{
-	return open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
-}
-
-static int open_nothing(void)
-{
-	return NO_FD;
+	*fd = syscall(SYS_pidfd_open, getpid(), 0);
+	if (*fd >= 0)
+		return true;
+	warn("cannot open a pidfd: a seccomp filter may block pidfd_open(2)");
+	return false;
 }
 
 static const char *check_nothing(const struct setnsmon_setns *call, int fd)
@@ -85,13 +93,13 @@ static const char *check_process(const struct setnsmon_setns *call, int fd)
 
 /**
  * struct probe_case - a call that fails, and so changes nothing
- * @open: returns the descriptor to pass
+ * @open: opens the descriptor to pass; returns false after a message
  * @nstype: second argument
  * @expected_errno: the error that the kernel must return
  * @check: returns what else is wrong with the record, or NULL
  */
 static const struct probe_case {
-	int (*open)(void);
+	bool (*open)(int *fd);
 	int nstype;
 	int expected_errno;
 	const char *(*check)(const struct setnsmon_setns *call, int fd);
@@ -136,10 +144,10 @@ static bool find_ours(const struct source *source, const struct probe_case *test
 static bool wait_for_ours(struct source *source, const struct probe_case *test, int fd,
 			  struct setnsmon_record *rec)
 {
-	u64 until = now_ms() + TIMEOUT_MS;
+	u64 until = clock_ms() + TIMEOUT_MS;
 	struct pollfd event = { .fd = source->fd, .events = POLLIN };
 
-	while (now_ms() < until) {
+	while (clock_ms() < until) {
 		switch (source_read(source)) {
 		case SOURCE_BATCH:
 			if (find_ours(source, test, fd, rec))
@@ -155,29 +163,19 @@ static bool wait_for_ours(struct source *source, const struct probe_case *test, 
 	return false;
 }
 
-static bool kprobes_are_off(void)
-{
-	FILE *file = fopen(KPROBES_SWITCH, "r");
-	int state;
-
-	if (!file)
-		return false;
-	state = getc(file);
-	fclose(file);
-	return state == '0';
-}
-
-static void explain_missing(const struct source *source, const struct setnsmon_counters *before)
+static void explain_missing(struct source *source, const struct setnsmon_counters *before)
 {
 	struct setnsmon_counters after;
 
-	if (kprobes_are_off())
-		warnx("the call was not recorded: kprobes are switched off; "
-		      "switch them on with: echo 1 > " KPROBES_SWITCH);
-	else if (device_counters(source, &after) && after.missed > before->missed)
+	if (source_troubles(source, 0) || !device_counters(source, &after))
+		return;
+	if (after.missed > before->missed)
 		warnx("the call was not recorded: the kernel did not pass it to the module "
 		      "(%llu missed so far); stop other tracers of setns(2) and try again",
 		      (unsigned long long)after.missed);
+	else if (after.entered == before->entered)
+		warnx("the call was not recorded, and is in no counter: a seccomp filter answers "
+		      "it, or something keeps it from the module's probes");
 	else
 		warnx("the call was not recorded within %d seconds: "
 		      "reload the module and look at the kernel log",
@@ -220,13 +218,11 @@ static bool try_call(struct source *source, const struct probe_case *test, int f
 
 static bool run_case(struct source *source, const struct probe_case *test)
 {
-	int fd = test->open();
 	bool passed;
+	int fd;
 
-	if (fd == -1) {
-		warn("cannot open a descriptor to call setns(2) with");
+	if (!test->open(&fd))
 		return false;
-	}
 	passed = try_call(source, test, fd);
 	if (fd >= 0)
 		close(fd);
@@ -237,6 +233,8 @@ static bool run(struct source *source)
 {
 	size_t i;
 
+	if (source_troubles(source, 0))
+		return false;
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		if (!run_case(source, &cases[i]))
 			return false;

@@ -4,12 +4,14 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define MODULE_DIR "/sys/module/setnsmon"
-#define BATCH_SIZE (64 * 1024)
+#define MODULES_DIR "/sys/module"
+#define MODULE_DIR  MODULES_DIR "/setnsmon"
+#define BATCH_SIZE  (64 * 1024)
 
 /* Bounds of a record's size: the part that all types share, and what its size field can hold. */
 #define RECORD_SIZE_MIN (offsetof(struct setnsmon_record, lost) + sizeof(struct setnsmon_lost))
@@ -17,7 +19,11 @@
 
 static void warn_missing(const char *path)
 {
-	if (access(MODULE_DIR, F_OK)) {
+	if (access(MODULES_DIR, F_OK)) {
+		warnx("%s does not exist here, and without /sys it is unknown whether the module "
+		      "is loaded: mount it with 'mount -t sysfs sysfs /sys'",
+		      path);
+	} else if (access(MODULE_DIR, F_OK)) {
 		warnx("the module is not loaded: load it with 'modprobe setnsmon' or 'insmod ./setnsmon.ko'");
 		signing_explain(signing_policy(""));
 	} else {
@@ -54,14 +60,23 @@ static void warn_open(const char *path)
 	}
 }
 
+/* Explains why an ioctl failed. A module of another version may have other structures. */
+static void warn_ioctl(const struct source *source, const char *what)
+{
+	if (errno == ENOTTY)
+		warnx("%s is not the device of setnsmon: see option --device", source->path);
+	else if (errno == EINVAL)
+		warnx("%s: cannot %s: install matching versions of module and reader", source->path,
+		      what);
+	else
+		warn("%s: cannot %s", source->path, what);
+}
+
 bool device_info(const struct source *source, struct setnsmon_info *info)
 {
 	if (!ioctl(source->fd, SETNSMON_IOC_INFO, info))
 		return true;
-	if (errno == ENOTTY)
-		warnx("%s is not the device of setnsmon: see option --device", source->path);
-	else
-		warn("%s: cannot get the module's version", source->path);
+	warn_ioctl(source, "get the module's version");
 	return false;
 }
 
@@ -69,7 +84,7 @@ bool device_counters(const struct source *source, struct setnsmon_counters *coun
 {
 	if (!ioctl(source->fd, SETNSMON_IOC_COUNTERS, counters))
 		return true;
-	warn("%s: cannot read the counters", source->path);
+	warn_ioctl(source, "read the counters");
 	return false;
 }
 
@@ -101,7 +116,7 @@ static bool set_binary(struct source *source)
 
 	if (!ioctl(source->fd, SETNSMON_IOC_FORMAT, &format))
 		return true;
-	warn("%s: cannot switch to binary records", source->path);
+	warn_ioctl(source, "switch to binary records");
 	return false;
 }
 
@@ -158,6 +173,59 @@ static bool device_now(const struct source *source, u64 *boot_ns)
 	return true;
 }
 
+static void warn_other_probes(unsigned long long count)
+{
+	warnx("%llu %s of other programs can hide calls from setnsmon: look at %s, "
+	      "and end the programs that trace setns(2)",
+	      count, count == 1 ? "kprobe" : "kprobes", KPROBES_LIST);
+}
+
+static bool kprobes_are_off(void)
+{
+	FILE *file = fopen(KPROBES_SWITCH, "r");
+	int state;
+
+	if (!file)
+		return false;
+	state = getc(file);
+	fclose(file);
+	return state == '0';
+}
+
+static void warn_unarmed(unsigned long long count)
+{
+	if (kprobes_are_off())
+		warnx("calls are not recorded: kprobes are switched off; "
+		      "switch them on with: echo 1 > " KPROBES_SWITCH);
+	else if (access(KPROBES_SWITCH, F_OK))
+		warnx("calls are not recorded: %llu probes of the module do not fire; kprobes may be "
+		      "switched off (mount -t debugfs debugfs /sys/kernel/debug; cat %s)",
+		      count, KPROBES_SWITCH);
+	else
+		warnx("calls are not recorded: %llu probes of the module do not fire; "
+		      "look at the kernel log, then reload the module or reboot",
+		      count);
+}
+
+static unsigned int device_troubles(const struct source *source, unsigned int known)
+{
+	struct setnsmon_counters counters;
+	unsigned int troubles = 0;
+
+	/* Asking again would not help. */
+	if (!device_counters(source, &counters))
+		return ~0U;
+	if (counters.other_probes)
+		troubles |= SOURCE_OTHER_PROBES;
+	if (counters.unarmed)
+		troubles |= SOURCE_UNARMED;
+	if (troubles & ~known & SOURCE_OTHER_PROBES)
+		warn_other_probes(counters.other_probes);
+	if (troubles & ~known & SOURCE_UNARMED)
+		warn_unarmed(counters.unarmed);
+	return troubles;
+}
+
 static void close_device(struct source *source)
 {
 	free(source->batch);
@@ -168,6 +236,7 @@ static const struct source_ops device_ops = {
 	.read = read_device,
 	.skip_history = skip_device_history,
 	.now = device_now,
+	.troubles = device_troubles,
 	.close = close_device,
 };
 

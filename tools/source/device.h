@@ -5,6 +5,10 @@
 
 #include "source/source.h"
 
+/* What the kernel says about kprobes. Both are in debugfs. */
+#define KPROBES_SWITCH "/sys/kernel/debug/kprobes/enabled"
+#define KPROBES_LIST   "/sys/kernel/debug/kprobes/list"
+
 /* Opens the device. On failure says why and what to do, and returns false. */
 bool device_open(struct source *source, const char *path);
 

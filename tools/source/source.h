@@ -17,6 +17,12 @@ enum source_read {
 	SOURCE_FAILED,	/* after a message */
 };
 
+/* Why a source may lack calls that were made, as bits. */
+enum source_trouble {
+	SOURCE_OTHER_PROBES = 1, /* others can hide calls from the module */
+	SOURCE_UNARMED = 2,	 /* the module's own probes do not fire */
+};
+
 struct source;
 
 /**
@@ -24,12 +30,14 @@ struct source;
  * @read: fills the batch with as many records as are ready and fit. Does not wait
  * @skip_history: skips all records made so far; returns false after a message
  * @now: reads the clock that stamps the records; returns false after a message
+ * @troubles: returns enum source_trouble bits, and describes those that are not in @known
  * @close: releases everything
  */
 struct source_ops {
 	enum source_read (*read)(struct source *source);
 	bool (*skip_history)(struct source *source);
 	bool (*now)(const struct source *source, u64 *boot_ns);
+	unsigned int (*troubles)(const struct source *source, unsigned int known);
 	void (*close)(struct source *source);
 };
 
@@ -66,6 +74,11 @@ static inline bool source_skip_history(struct source *source)
 static inline bool source_now(const struct source *source, u64 *boot_ns)
 {
 	return source->ops->now(source, boot_ns);
+}
+
+static inline unsigned int source_troubles(const struct source *source, unsigned int known)
+{
+	return source->ops->troubles(source, known);
 }
 
 static inline void source_close(struct source *source)

@@ -6,9 +6,12 @@ registers (modules/hider.c, tracefs) and the results that the callers get."""
 
 import contextlib
 import errno
+import json
+import select
+import subprocess
 
 from actors import act
-from guest import MODULES, counter, counters, kprobes_off, module, must, put, unload
+from guest import MODULES, READER, counter, counters, kprobes_off, module, must, put, run, unload
 from tap import Skip, case, run_cases
 
 TRACE = "/sys/kernel/tracing/kprobe_events"
@@ -100,6 +103,50 @@ def silenced(check):
         finally:
             put(blind, "0")
         check.eq(health(), (1, 0), "no longer")
+
+
+@case("selftest fails beside another probe, even a harmless one, and says so")
+def selftest(check):
+    with module():
+        for options in ({"function": "__ia32_sys_setns", "harmless": 1}, {}):
+            with hider(**options):
+                done = run(READER, "selftest")
+            check.eq((done.returncode, done.stdout), (1, ""), f"{options}")
+            check(done.stderr.startswith("setnsmon: 1 kprobe of other programs can hide calls"),
+                  f"{options}: {done.stderr!r}")
+        check.eq(run(READER, "selftest").returncode, 0, "alone")
+
+
+@case("stats shows other probes and probes that do not fire")
+def stats(check):
+    def shown():
+        values = json.loads(must(READER, "stats", "-o", "json").stdout)
+        return values["other_probes"], values["unarmed"]
+
+    with module():
+        check.eq(shown(), (0, 0), "alone")
+        with hider(harmless=1):
+            check.eq(shown(), (1, 0), "another probe")
+            with kprobes_off():
+                check.eq(shown(), (1, PROBES), "kprobes off")
+
+
+def line_of(stream, seconds=30):
+    return stream.readline() if select.select([stream], [], [], seconds)[0] else "(nothing)"
+
+
+@case("a reader that follows reports each of the two once, even one that comes later")
+def follow(check):
+    with module(), hider(harmless=1):
+        process = subprocess.Popen([READER, "--new"], text=True, bufsize=1,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        first = line_of(process.stderr)
+        check("1 kprobe of other programs can hide calls" in first, f"the first: {first!r}")
+        with kprobes_off():
+            second = line_of(process.stderr)
+            check("calls are not recorded: kprobes are switched off" in second, f"the second: {second!r}")
+        process.terminate()
+        check.eq((process.communicate(timeout=20)[1], process.returncode), ("", 0), "the end")
 
 
 run_cases(unload)

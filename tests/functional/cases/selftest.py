@@ -3,6 +3,11 @@
 """setnsmon selftest succeeds if calls are recorded, and only then. The oracle is what
 the test does to the probes."""
 
+import ctypes
+import errno
+import os
+import struct
+
 from actors import act
 from guest import KPROBES, READER, counters, kprobes_off, module, run
 from records import read_json
@@ -13,6 +18,25 @@ CALLS = 3
 
 def selftest(*before, **options):
     return run(*before, READER, "selftest", **options)
+
+
+SYS_SETNS = 308
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, MODE_FILTER = 22, 38, 2
+
+
+def answer_by_seccomp():
+    """Makes seccomp(2) fail setns(2) with EBADF for this process: the kernel's function does not run."""
+    program = b"".join(struct.pack("HBBI", *words) for words in (
+        (0x20, 0, 0, 0),                        # load the number of the call
+        (0x15, 0, 1, SYS_SETNS),                # setns: go on, else skip one
+        (0x06, 0, 0, 0x50000 | errno.EBADF),    # fail with EBADF
+        (0x06, 0, 0, 0x7fff0000)))              # allow
+    code = ctypes.create_string_buffer(program)
+    filters = ctypes.create_string_buffer(
+        struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code)))
+    libc = ctypes.CDLL(None)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, MODE_FILTER, filters):
+        os._exit(96)
 
 
 def check_ok(check, done, what):
@@ -57,6 +81,8 @@ def switched_off(check):
         with kprobes_off():
             check_refused(check, selftest(), "kprobes are switched off", "off")
             check(KPROBES in selftest().stderr, "it does not say how to switch them on")
+            check_refused(check, in_mounts("umount -l /sys/kernel/debug"),
+                          "mount -t debugfs debugfs /sys/kernel/debug", "off, without debugfs")
         check_ok(check, selftest(), "on again")
         check.eq(counters()["entered"], CALLS, "calls that were seen")
 
@@ -67,6 +93,33 @@ def without(check):
     with module():
         nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
         check_refused(check, selftest(*nobody), "only root and the group setnsmon may read", "not root")
+        check.eq(counters()["entered"], 0, "calls")
+
+
+def in_mounts(*commands):
+    """Runs the selftest in a mount namespace that was changed by shell commands."""
+    return selftest("unshare", "--mount", "sh", "-c", "; ".join([*commands, 'exec "$@"']), "sh")
+
+
+@case("without a usable /proc or /sys: status 1, what is missing and how to mount it")
+def without_mounts(check):
+    with module():
+        check_refused(check, in_mounts("umount -l /proc"), "mount -t proc proc /proc", "no /proc")
+        check_refused(check, in_mounts("mount -t tmpfs none /proc"), "mount -t proc proc /proc",
+                      "something else on /proc")
+        # A new instance for a pid namespace in which we are not
+        check_refused(check, in_mounts("unshare --pid --fork mount -t proc proc /proc"),
+                      "mount -t proc proc /proc", "the /proc of others")
+        check_refused(check, in_mounts("umount -l /sys", "mount -t tmpfs none /dev"),
+                      "mount -t sysfs sysfs /sys", "no /sys, no device")
+        check_refused(check, in_mounts("mount -t tmpfs none /dev"), "the module is loaded, but",
+                      "no device")
+
+
+@case("a call that seccomp answers, so that no counter moves: status 1, and it says so")
+def in_no_counter(check):
+    with module():
+        check_refused(check, selftest(preexec_fn=answer_by_seccomp), "in no counter", "answered")
         check.eq(counters()["entered"], 0, "calls")
 
 
