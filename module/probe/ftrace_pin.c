@@ -6,6 +6,7 @@
 
 #include <linux/ftrace.h>
 #include <linux/kernel.h>
+#include <linux/sched.h>
 
 static noinline void never_called(void)
 {
@@ -27,6 +28,13 @@ static int set_filter(int remove)
 	return ftrace_set_filter_ip(&pin, (unsigned long)never_called, remove, 0);
 }
 
+/* Frees the filter, for which ftrace first makes a copy of it. */
+static void remove_filter(void)
+{
+	while (set_filter(1) == -ENOMEM)
+		schedule_timeout_idle(1);
+}
+
 int ftrace_pin_init(void)
 {
 	int err = set_filter(0);
@@ -37,7 +45,7 @@ int ftrace_pin_init(void)
 	}
 	err = register_ftrace_function(&pin);
 	if (err)
-		set_filter(1);
+		remove_filter();
 	/* A permanent ftrace_ops is refused while ftrace is off (kernel/trace/ftrace.c). */
 	if (err == -EBUSY) {
 		pr_err("not loaded, because calls would be missed: ftrace is off (error %d)\n",
@@ -49,8 +57,20 @@ int ftrace_pin_init(void)
 	return err;
 }
 
+/*
+ * The kernel refuses to unregister an ftrace_ops if ftrace has failed for good. Then ftrace
+ * still has it in its list, so the module must stay.
+ */
 void ftrace_pin_exit(void)
 {
-	unregister_ftrace_function(&pin);
-	set_filter(1);
+	int err = unregister_ftrace_function(&pin);
+
+	if (err)
+		pr_err("cannot unregister from ftrace (error %d): the module stays until it can\n",
+		       err);
+	while (err) {
+		schedule_timeout_idle(HZ);
+		err = unregister_ftrace_function(&pin);
+	}
+	remove_filter();
 }

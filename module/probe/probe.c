@@ -2,6 +2,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "probe/probe.h"
+#include "probe/disarm.h"
 #include "probe/selftest.h"
 
 #include <linux/cpumask.h>
@@ -18,16 +19,12 @@ DEFINE_PER_CPU(const struct pt_regs *, probe_entry_regs);
 static struct probe_pair *pairs;
 static unsigned int pair_count;
 
-/*
- * unregister_kprobe() reports no error. If the kernel cannot allocate memory while it takes
- * a kprobe off ftrace, it warns and keeps the kprobe, although the module's memory goes away.
- */
 void probe_disarm_pair(struct probe_pair *pair)
 {
 	if (!pair->armed)
 		return;
-	unregister_kretprobe(&pair->kretprobe);
-	unregister_kprobe(&pair->kprobe);
+	disarm_kretprobe(&pair->kretprobe);
+	disarm_kprobe(&pair->kprobe);
 	free_percpu(pair->counts);
 	pair->armed = false;
 }
@@ -60,13 +57,13 @@ int probe_arm_pair(struct probe_pair *pair, unsigned int maxactive)
 	};
 	err = register_kretprobe(&pair->kretprobe);
 	if (err)
-		goto unregister_kprobe;
+		goto disarm_kprobe;
 
 	pair->armed = true;
 	return 0;
 
-unregister_kprobe:
-	unregister_kprobe(&pair->kprobe);
+disarm_kprobe:
+	disarm_kprobe(&pair->kprobe);
 free_counts:
 	free_percpu(pair->counts);
 	return err;

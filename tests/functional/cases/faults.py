@@ -210,7 +210,7 @@ def parameters(check):
 # ---- allocations ----
 
 # System call numbers of x86-64
-OPENAT, READV, IOCTL, POLL, FINIT_MODULE, NONE = 257, 19, 16, 7, 313, -1
+OPENAT, READV, IOCTL, POLL, FINIT_MODULE, DELETE_MODULE, NONE = 257, 19, 16, 7, 313, 176, -1
 
 
 class Faults:
@@ -233,15 +233,15 @@ class Faults:
         os.close(self.site)
         must("rmmod", "nth_fault")
 
-    def sweep(self, syscall, action, prepare=lambda: None, step=lambda _: 1):
+    def sweep(self, syscall, action, prepare=lambda: None, step=lambda _: 1, times=1):
         """Runs action(prepare()) again and again, with the first, the second, ... allocation of
-        that system call failing, until it has no more. Yields the number, the result and the
-        stack of the allocation, innermost first; the last time None. step() returns the
-        distance to the next number for such a stack."""
+        that system call failing, until it has no more. With it fail the next ones, @times in all.
+        Yields the number, the result and the stack of the allocation, innermost first; the last
+        time None. step() returns the distance to the next number for such a stack."""
         number = 1
         while True:
             prepared = prepare()
-            os.pwrite(self.fail, b"%d %d" % (syscall, number), 0)
+            os.pwrite(self.fail, b"%d %d %d" % (syscall, number, times), 0)
             result = action(prepared)
             site = os.pread(self.site, 4096, 0).decode().strip()
             os.pwrite(self.fail, b"%d 0" % NONE, 0)
@@ -353,6 +353,73 @@ def each_of_loading(check):
           f" {asked.pop(None, 0)} of them the kernel's own; the others: {dict(asked)};"
           f" {errors.pop('', 0)} did not matter; errors: {dict(errors)}")
 
+
+def taking_off(site):
+    """Returns whether no probe can be taken off without this allocation. kmemleak can do without its own."""
+    return asked_by(site) == "disable_kprobe" and "kmemleak_alloc" not in site
+
+
+def near_taking_off(site):
+    """The step of a sweep that is about these allocations."""
+    return 1 if EACH else 2 if taking_off(site) else 12
+
+
+def others_fire(check, when):
+    """Checks that the kernel counts its kprobes right. If it does not, those of others stop firing."""
+    must("insmod", f"{MODULES}/hider.ko")
+    try:
+        libc.setns(-1, 0)
+        check.eq(errno.errorcode[ctypes.get_errno()], "EPERM", f"{when}: the answer of the other's probe")
+    finally:
+        must("rmmod", "hider")
+
+
+def delete_module():
+    if libc.syscall(DELETE_MODULE, b"setnsmon", 0) == 0:
+        return ""
+    return errno.errorcode[ctypes.get_errno()]
+
+
+@case("removing, with each allocation failing in turn: no probe is left, and others still fire")
+def each_of_removing(check):
+    asked = collections.Counter()
+    for times in (1, 3):
+        with Faults() as faults, no_leak(check):
+            quiet, log = Quiet(), Log()
+            image = Image(parameters=SMALL)
+            for number, error, site in faults.sweep(
+                    DELETE_MODULE, lambda _: delete_module(), lambda: check.eq(image.load(), "", "load"),
+                    step=Stride() if times == 1 and not EACH else near_taking_off, times=times):
+                check.eq(error, "", f"{number}: {site}")
+                said = log.new()
+                quiet.check(check, f"{number} ({times}): {site}")
+                if site is None:
+                    break
+                call = asked_by(site)
+                asked[call] += 1
+                if taking_off(site):
+                    check("cannot take a probe off" in said, f"{number}: {site}: {said!r}")
+        others_fire(check, f"{times} at a time")
+        works(check, f"after those of {times} at a time")
+    check(asked["disable_kprobe"] and (asked["ftrace_set_filter_ip"] or not EACH), f"not all have failed: {asked}")
+    print(f"# allocations of rmmod that failed: {dict(asked)}")
+
+
+@case("a load that fails, with each allocation failing in turn: no probe is left, and others still fire")
+def each_of_failing(check):
+    asked = collections.Counter()
+    entry = b"__ia32_sys_setns\0"
+    with tempfile.TemporaryDirectory() as directory:
+        image = Image(altered(directory, (entry, b"__ia32_sys_setnz\0")), SMALL)
+        with Faults() as faults, no_leak(check):
+            quiet = Quiet()
+            for number, error, site in faults.sweep(FINIT_MODULE, lambda _: image.load(), step=near_taking_off):
+                check(error in ("ENOENT", "ENOMEM", "EINVAL"), f"{number}: {error}: {site}")
+                quiet.check(check, f"{number}: {site}")
+                asked[asked_by(site or [])] += 1
+    others_fire(check, "afterwards")
+    works(check, "afterwards")
+    check(asked["disable_kprobe"], f"no disable_kprobe() has failed: {asked}")
 
 def error_of(function, *arguments):
     """Returns the result and the name of the error."""

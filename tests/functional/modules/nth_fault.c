@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes the n-th allocation of one system call fail, and reports which one that was. The
- * kernel's own /proc/PID/fail-nth does not report it and cannot skip any, and production
- * kernels lack it. The functions in which it decides exist in all kernels up to 6.10, and a
- * kprobe can answer in their place.
+ * Makes the n-th allocation of one system call fail, and on request some after it, and reports
+ * which one was the first. The kernel's own /proc/PID/fail-nth does not report it and cannot skip
+ * any, and production kernels lack it. The functions in which it decides exist in all kernels up
+ * to 6.10, and a kprobe can answer in their place.
  *
- * Allocations whose failure the kernel itself does not survive are skipped. kprobes cannot
- * report that one could not be removed, so the module would go and its probe stay
- * (kernel/kprobes.c: __unregister_kprobe_top()). These allocations are small and do not fail
- * in practice.
+ * The kernel warns if it cannot take a kprobe off ftrace. That is what some tests cause on
+ * purpose, so these warnings are skipped.
  */
 #include "leave_out.h"
 
 #include <linux/gfp.h>
 #include <linux/kallsyms.h>
+#include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/ptrace.h>
@@ -27,18 +26,20 @@
 static struct task_struct *victim; /* the thread whose allocations are counted */
 static long number;		   /* allocations so far in this system call */
 static unsigned int countdown;
+static unsigned int times; /* allocations that fail, from the n-th on */
 static char site[1024];
 
 static int fail_set(const char *text, const struct kernel_param *param)
 {
 	long nr;
-	unsigned int nth;
+	unsigned int nth, many = 1;
 
-	if (sscanf(text, "%ld %u", &nr, &nth) != 2)
+	if (sscanf(text, "%ld %u %u", &nr, &nth, &many) < 2)
 		return -EINVAL;
 	site[0] = '\0';
 	number = nr;
 	countdown = nth;
+	times = many;
 	victim = current;
 	return 0;
 }
@@ -47,7 +48,7 @@ static const struct kernel_param_ops fail_ops = {
 	.set = fail_set,
 };
 module_param_cb(fail, &fail_ops, NULL, 0200);
-MODULE_PARM_DESC(fail, "NUMBER NTH: in that system call of the thread that writes this");
+MODULE_PARM_DESC(fail, "NUMBER NTH [TIMES]: in that system call of the thread that writes this");
 
 static int site_get(char *buf, const struct kernel_param *param)
 {
@@ -59,28 +60,6 @@ static const struct kernel_param_ops site_ops = {
 };
 module_param_cb(site, &site_ops, NULL, 0400);
 MODULE_PARM_DESC(site, "Where the allocation was that failed, from the inside out; or nothing");
-
-static struct function {
-	const char *name;
-	unsigned long start;
-	unsigned long end;
-} left_out[] = {
-	{ "unregister_kprobe" },
-	{ "unregister_kprobes" },
-	{ "unregister_kretprobe" },
-	{ "unregister_kretprobes" },
-};
-
-static bool is_left_out(const unsigned long *entries, unsigned int count)
-{
-	unsigned int i, f;
-
-	for (i = 0; i < count; i++)
-		for (f = 0; f < ARRAY_SIZE(left_out); f++)
-			if (entries[i] >= left_out[f].start && entries[i] < left_out[f].end)
-				return true;
-	return false;
-}
 
 static void note_site(const unsigned long *entries, unsigned int count)
 {
@@ -118,9 +97,14 @@ static int allocate(struct kprobe *kprobe, struct pt_regs *regs)
 	    regs_get_kernel_argument(regs, allocation->gfp_argument) & __GFP_NOFAIL)
 		return 0;
 	count = stack_trace_save(entries, DEPTH, 1);
-	if (is_left_out(entries, count) || --countdown)
+	if (countdown > 1) {
+		countdown--;
 		return 0;
-	note_site(entries, count);
+	}
+	if (!--times)
+		countdown = 0;
+	if (!site[0])
+		note_site(entries, count);
 	regs_set_return_value(regs, allocation->nothing);
 	return leave_out(regs);
 }
@@ -132,67 +116,53 @@ static struct allocation allocations[] = {
 };
 
 /* vmalloc() prints the stack of a caller whose allocation failed. */
-static int warn(struct kprobe *kprobe, struct pt_regs *regs)
+static int warn_no_memory(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	return is_victim() && site[0] ? leave_out(regs) : 0;
 }
 
-static struct kprobe warning = {
-	.symbol_name = "warn_alloc",
-	.pre_handler = warn,
+static bool skipping; /* the text of a WARN() was skipped, and its stack follows */
+
+static int warn_printk(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	const char *format = (const char *)regs_get_kernel_argument(regs, 0);
+
+	if (!is_victim() || !site[0] || !strstr(format, "kprobe-ftrace"))
+		return 0;
+	skipping = true;
+	return leave_out(regs);
+}
+
+static int warn(struct kprobe *kprobe, struct pt_regs *regs)
+{
+	if (!is_victim() || !skipping)
+		return 0;
+	skipping = false;
+	return leave_out(regs);
+}
+
+static struct kprobe warnings[] = {
+	{ .symbol_name = "warn_alloc", .pre_handler = warn_no_memory },
+	{ .symbol_name = "__warn_printk", .pre_handler = warn_printk },
+	{ .symbol_name = "__warn", .pre_handler = warn },
 };
 
-/* The only way for a module to find the address and the size of a function. */
-static int __init find(struct function *function)
-{
-	struct kprobe kprobe = { .symbol_name = function->name };
-	char symbol[KSYM_SYMBOL_LEN];
-	unsigned long offset, size;
-	int err = register_kprobe(&kprobe);
-
-	if (err)
-		return err;
-	sprint_symbol(symbol, (unsigned long)kprobe.addr);
-	unregister_kprobe(&kprobe);
-	if (sscanf(strchrnul(symbol, '+'), "+0x%lx/0x%lx", &offset, &size) != 2)
-		return -EINVAL;
-	function->start = (unsigned long)kprobe.addr - offset;
-	function->end = function->start + size;
-	return 0;
-}
-
-static void take_down(unsigned int up)
-{
-	while (up-- > 0)
-		unregister_kprobe(&allocations[up].kprobe);
-	unregister_kprobe(&warning);
-}
+static struct kprobe *all[ARRAY_SIZE(warnings) + ARRAY_SIZE(allocations)];
 
 static int __init nth_fault_init(void)
 {
-	unsigned int i;
-	int err = 0;
+	unsigned int i, n = 0;
 
-	for (i = 0; i < ARRAY_SIZE(left_out) && !err; i++)
-		err = find(&left_out[i]);
-	if (err)
-		return err;
-	err = register_kprobe(&warning);
-	if (err)
-		return err;
-	for (i = 0; i < ARRAY_SIZE(allocations); i++) {
-		err = register_kprobe(&allocations[i].kprobe);
-		if (err) {
-			take_down(i);
-			return err;
-		}
-	}
-	return 0;
+	for (i = 0; i < ARRAY_SIZE(warnings); i++)
+		all[n++] = &warnings[i];
+	for (i = 0; i < ARRAY_SIZE(allocations); i++)
+		all[n++] = &allocations[i].kprobe;
+	return register_kprobes(all, n);
 }
 
 static void __exit nth_fault_exit(void)
 {
-	take_down(ARRAY_SIZE(allocations));
+	unregister_kprobes(all, ARRAY_SIZE(all));
 }
 
 module_init(nth_fault_init);
