@@ -37,6 +37,13 @@
 #if !defined(CONFIG_NAMESPACES) || !defined(CONFIG_PROC_FS)
 #error "setnsmon needs a kernel with CONFIG_NAMESPACES and CONFIG_PROC_FS"
 #endif
+/* Without these a task has a NULL pointer in place of such a namespace (kernel/nsproxy.c). */
+#if !defined(CONFIG_NET) || !defined(CONFIG_CGROUPS)
+#error "setnsmon needs a kernel with CONFIG_NET and CONFIG_CGROUPS"
+#endif
+#if !defined(CONFIG_IPC_NS) || !defined(CONFIG_TIME_NS)
+#error "setnsmon needs a kernel with CONFIG_IPC_NS and CONFIG_TIME_NS"
+#endif
 
 /*
  * 5.11, d19ad0775dcd "ftrace: Have the callbacks receive a struct ftrace_regs
