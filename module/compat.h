@@ -85,27 +85,43 @@ static inline u64 compat_ns_id(const struct ns_common *ns)
 #endif
 
 /*
- * Returns the process that a pidfd names, NULL if the file is not a pidfd. The file holds
- * the reference, so it lasts as long as the file is open.
- *
- * Up to 6.8 a pidfd is an anonymous inode named "[pidfd]" with its struct pid in
- * private_data (kernel/fork.c and kernel/pid.c, pidfd_create() and its callers);
- * pidfd_fops is not exported. Since 6.9, cb12fd8e0dab "pidfd: add pidfs", it is
- * an inode of pidfs with its struct pid in i_private (fs/pidfs.c). The file itself shows
- * which of the two a kernel uses.
+ * The two forms of pidfds. Up to 6.8 a pidfd is an anonymous inode named "[pidfd]" with its
+ * struct pid in private_data (kernel/fork.c and kernel/pid.c, pidfd_create() and its callers).
+ * Since 6.9, cb12fd8e0dab "pidfd: add pidfs", it is an inode of pidfs with its struct pid in
+ * i_private (fs/pidfs.c). The file holds a reference, so the struct pid lasts as long as the
+ * file is open.
  */
+enum compat_pidfd {
+	COMPAT_PIDFD_ANON,
+	COMPAT_PIDFD_PIDFS,
+	COMPAT_PIDFD_NONE,
+};
+
 #define COMPAT_PIDFS_MAGIC 0x50494446
 
-static inline struct pid *compat_pidfd_pid(const struct file *file)
+/* The file operations of pidfds, which the kernel does not export, by form. */
+#define COMPAT_PIDFD_FOPS                                                                          \
+	{                                                                                          \
+		"pidfd_fops", "pidfs_file_operations"                                              \
+	}
+
+/* Returns the form that this file has, whatever its operations are. */
+static inline enum compat_pidfd compat_pidfd_form(const struct file *file)
 {
 	const struct super_block *sb = file_inode(file)->i_sb;
 
 	if (sb->s_magic == COMPAT_PIDFS_MAGIC)
-		return file_inode(file)->i_private;
+		return COMPAT_PIDFD_PIDFS;
 	if (sb->s_magic == ANON_INODE_FS_MAGIC &&
 	    !strcmp(file->f_path.dentry->d_name.name, "[pidfd]"))
-		return file->private_data;
-	return NULL;
+		return COMPAT_PIDFD_ANON;
+	return COMPAT_PIDFD_NONE;
+}
+
+/* Returns the process that a pidfd of that form names. */
+static inline struct pid *compat_pidfd_pid(const struct file *file, enum compat_pidfd form)
+{
+	return form == COMPAT_PIDFD_PIDFS ? file_inode(file)->i_private : file->private_data;
 }
 
 /*

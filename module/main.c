@@ -16,6 +16,7 @@
 #include "capture/event.h"
 #include "capture/links.h"
 #include "capture/setns.h"
+#include "capture/target.h"
 #include "device.h"
 #include "probe/ftrace_pin.h"
 #include "probe/probe.h"
@@ -77,6 +78,7 @@ static const struct {
 	{ ftrace_pin_init, ftrace_pin_exit },
 	{ selftest_init, selftest_exit },
 	{ links_verify, NULL },
+	{ target_init, NULL },
 	{ init_rings, rings_exit },
 	{ wakeup_init, wakeup_exit },
 	{ arm, probe_disarm },

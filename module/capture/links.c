@@ -14,7 +14,10 @@
 
 u32 links_initial[SETNSMON_LINKS];
 
+const struct file_operations *links_file_ops;
+
 size_t links_mnt_ns_offset;
+
 
 /* @in_ns of an opaque structure is learnt. */
 #define IN_PROXY(member, structure)	   offsetof(struct nsproxy, member), offsetof(structure, ns)
@@ -48,7 +51,8 @@ static int check_layout(const struct file *file, const struct link_file *expecte
 	const struct inode *inode = file_inode(file);
 	const struct ns_common *ns = inode->i_private;
 
-	if (inode->i_sb->s_magic != NSFS_MAGIC) {
+	if (inode->i_sb->s_magic != NSFS_MAGIC ||
+	    (links_file_ops && file->f_op != links_file_ops)) {
 		pr_err("%s is not a namespace: is /proc the real one?\n", expected->path);
 		return -EOPNOTSUPP;
 	}
@@ -61,7 +65,10 @@ static int check_layout(const struct file *file, const struct link_file *expecte
 	return 0;
 }
 
-/* Learns the offset of the ns_common in struct mnt_namespace, which must be plausible. */
+/*
+ * Learns the operations of namespace files, and the offset of the ns_common in struct
+ * mnt_namespace, which must be plausible.
+ */
 static int learn_mnt_ns(const struct file *file)
 {
 	long offset = (char *)file_inode(file)->i_private - (char *)current->nsproxy->mnt_ns;
@@ -70,6 +77,7 @@ static int learn_mnt_ns(const struct file *file)
 		pr_err("struct mnt_namespace has an unsupported layout (offset %ld)\n", offset);
 		return -EOPNOTSUPP;
 	}
+	links_file_ops = file->f_op;
 	links_mnt_ns_offset = offset;
 	link_slots[const_ilog2(CLONE_NEWNS)].in_ns = offset;
 	return 0;

@@ -8,6 +8,7 @@
 
 #include <linux/cgroup.h>
 #include <linux/cred.h>
+#include <linux/fs.h>
 #include <linux/ipc_namespace.h>
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
@@ -23,11 +24,15 @@
  * links_verify() - learns the layout that headers do not show, and verifies all of it
  *
  * This kernel's headers show where a task keeps its namespaces, except for struct
- * mnt_namespace, whose layout is learnt here. The loading task serves as the proof: each of
- * its links must be the one in /proc/self/ns. Call it before any other function here. Returns
- * 0, or a negative error number with the reason in the kernel log. May sleep.
+ * mnt_namespace, whose layout is learnt here, together with the operations of namespace files.
+ * The loading task serves as the proof: each of its links must be the one in /proc/self/ns.
+ * Call it before any other function here. Returns 0, or a negative error number with the
+ * reason in the kernel log. May sleep.
  */
 int links_verify(void);
+
+/* The operations of all namespace files, by which the kernel recognises them. */
+extern const struct file_operations *links_file_ops;
 
 /* Inode numbers of the initial namespaces, indexed by enum setnsmon_link. */
 extern u32 links_initial[SETNSMON_LINKS];

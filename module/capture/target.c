@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include "capture/target.h"
 #include "capture/links.h"
 #include "capture/userns.h"
+#include "probe/symbol.h"
 
+#include <linux/kernel.h>
 #include <linux/pid.h>
 #include <linux/sched/task.h>
 #include <linux/uaccess.h>
@@ -40,9 +44,16 @@ static bool try_fill_links(u32 *links, struct task_struct *task)
 }
 
 /*
+ * The operations by which the kernel itself recognises a pidfd (pidfd_pid() in kernel/fork.c or
+ * fs/pidfs.c), NULL as long as they are unknown.
+ */
+static const struct file_operations *pidfd_ops;
+
+/*
  * A module cannot make a pidfd, so it cannot verify at load where a pidfd keeps its struct
- * pid. The first pidfds serve as the proof: the kernel itself must find the same struct pid
- * by the number in it. Until one has passed, the memory is read in a way that cannot fault.
+ * pid. The first pidfds of a form serve as the proof: the kernel itself must find the same
+ * struct pid by the number in it. Until one has passed, the memory is read in a way that cannot
+ * fault.
  */
 static noinline bool verify_pidfd(struct pid *pid)
 {
@@ -57,16 +68,37 @@ static noinline bool verify_pidfd(struct pid *pid)
 	return found;
 }
 
-static bool trust_pidfd(struct pid *pid)
+static bool trust_pidfd(const struct file *file, enum compat_pidfd form, struct pid *pid)
 {
-	static bool verified;
+	static bool verified[COMPAT_PIDFD_NONE];
 
-	if (likely(READ_ONCE(verified)))
+	if (likely(READ_ONCE(verified[form])))
 		return true;
 	if (!verify_pidfd(pid))
 		return false;
-	WRITE_ONCE(verified, true);
+	WRITE_ONCE(pidfd_ops, file->f_op);
+	WRITE_ONCE(verified[form], true);
 	return true;
+}
+
+/* Returns the form of a pidfd, COMPAT_PIDFD_NONE if @file is another file. */
+static enum compat_pidfd pidfd_form(const struct file *file)
+{
+	const struct file_operations *ops = READ_ONCE(pidfd_ops);
+
+	return ops && file->f_op != ops ? COMPAT_PIDFD_NONE : compat_pidfd_form(file);
+}
+
+int target_init(void)
+{
+	static const char *const names[] = COMPAT_PIDFD_FOPS;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names) && !pidfd_ops; i++)
+		pidfd_ops = symbol_address(names[i]);
+	if (!pidfd_ops)
+		pr_info("this kernel does not show the operations of pidfds: the first pidfd must prove them\n");
+	return 0;
 }
 
 static void fill_task(struct event_target *to, struct task_struct *task)
@@ -80,13 +112,15 @@ static void fill_task(struct event_target *to, struct task_struct *task)
 	}
 }
 
-/* Fills in a process. The file holds @pid; the task behind it may be gone. */
-static noinline void fill_process(struct event_target *to, struct pid *pid)
+/* Fills in a process. The file holds its struct pid; the task behind it may be gone. */
+static noinline void fill_process(struct event_target *to, const struct file *file,
+				  enum compat_pidfd form)
 {
+	struct pid *pid = compat_pidfd_pid(file, form);
 	struct task_struct *task;
 
 	to->fd_kind = SETNSMON_FD_PIDFD;
-	if (!trust_pidfd(pid))
+	if (!trust_pidfd(file, form, pid))
 		return;
 	to->has |= SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID;
 	to->pid = pid->numbers[0].nr;
@@ -100,11 +134,11 @@ static noinline void fill_process(struct event_target *to, struct pid *pid)
 
 static void fill_other(struct event_target *to, const struct file *file)
 {
-	struct pid *pid = compat_pidfd_pid(file);
+	const enum compat_pidfd form = pidfd_form(file);
 
 	to->has = 0;
-	if (pid)
-		fill_process(to, pid);
+	if (form != COMPAT_PIDFD_NONE)
+		fill_process(to, file, form);
 	else
 		to->fd_kind = SETNSMON_FD_OTHER;
 }

@@ -8,6 +8,7 @@
 #define SETNSMON_TARGET_H
 
 #include "capture/event.h"
+#include "capture/links.h"
 #include "compat.h"
 
 #include <linux/cred.h>
@@ -15,6 +16,13 @@
 #include <linux/fs.h>
 #include <linux/nospec.h>
 #include <linux/user_namespace.h>
+
+/*
+ * Finds the operations by which the kernel recognises pidfds, before the first call. Always
+ * returns 0. If the kernel does not show them, the log says so, and pidfds are recognised by
+ * their form until the first of them has been verified. May sleep.
+ */
+int target_init(void);
 
 /* Returns enum setnsmon_relation of @owner, seen from another user namespace @from. */
 u8 target_relation_elsewhere(const struct user_namespace *owner, const struct user_namespace *from);
@@ -61,12 +69,13 @@ static __always_inline void target_fill_none(struct event_target *to)
 	to->has = 0;
 }
 
-/* Returns the namespace behind a namespace file, NULL if @file is another one. */
+/*
+ * Returns the namespace behind a namespace file, NULL if @file is another one. The kernel tells
+ * them apart by the same operations (proc_ns_file() in fs/nsfs.c).
+ */
 static __always_inline struct ns_common *target_file_ns(const struct file *file)
 {
-	const struct inode *inode = file_inode(file);
-
-	return likely(inode->i_sb->s_magic == NSFS_MAGIC) ? inode->i_private : NULL;
+	return likely(file->f_op == links_file_ops) ? file_inode(file)->i_private : NULL;
 }
 
 /* Fills in any file, or none if @file is NULL. The caller keeps the file open. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Files, real ones and made-up ones, and the target that each of them is. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt /* target.c is not the first to include printk.h */
+
 #include "family.h"
 #include "../../module/capture/target.c"
 
@@ -108,19 +110,34 @@ static void files(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (u32)target.has, SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS);
 }
 
-/* A module cannot make a pidfd, so this one has only the members that target.c looks at. */
-struct fake_pidfd {
+static const struct file_operations ops, other_ops;
+
+/* A file with only the members that target.c looks at, because a module cannot make a pidfd. */
+struct fake_file {
 	struct file file;
 	struct inode inode;
+	struct dentry dentry;
 	struct super_block sb;
 };
 
-static void fill_pidfd(struct fake_pidfd *fake, struct event_target *target, void *pid)
+static struct fake_file *fake_new(struct kunit *test, unsigned long magic)
 {
-	fake->sb.s_magic = COMPAT_PIDFS_MAGIC;
+	struct fake_file *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, fake);
+	fake->sb.s_magic = magic;
 	fake->inode.i_sb = &fake->sb;
-	fake->inode.i_private = pid;
+	fake->dentry.d_name.name = "[pidfd]";
 	fake->file.f_inode = &fake->inode;
+	fake->file.f_path.dentry = &fake->dentry;
+	fake->file.f_op = &ops;
+	return fake;
+}
+
+static void fill_fake(struct fake_file *fake, struct event_target *target, void *pid)
+{
+	fake->inode.i_private = pid;
+	fake->file.private_data = pid;
 	soil(target);
 	preempt_disable();
 	target_fill_file(target, &fake->file);
@@ -130,22 +147,25 @@ static void fill_pidfd(struct fake_pidfd *fake, struct event_target *target, voi
 /* The order matters: once a pidfd has passed, the others are believed. */
 static void pidfds(struct kunit *test)
 {
-	struct fake_pidfd *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
+	struct fake_file *fake = fake_new(test, COMPAT_PIDFS_MAGIC);
+	struct fake_file *anonymous = fake_new(test, ANON_INODE_FS_MAGIC);
 	struct pid *copy = kunit_kzalloc(test, sizeof(*copy) + sizeof(struct upid), GFP_KERNEL);
+	const struct file_operations *found = pidfd_ops;
 	struct event_target target;
 	u32 own[SETNSMON_LINKS];
 
-	KUNIT_ASSERT_NOT_NULL(test, fake);
 	KUNIT_ASSERT_NOT_NULL(test, copy);
-	fill_pidfd(fake, &target, (void *)8);
+	pidfd_ops = NULL;
+	fill_fake(fake, &target, (void *)8);
 	KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_PIDFD);
 	KUNIT_EXPECT_EQ(test, (u32)target.has, 0U);
 
 	copy->numbers[0].nr = task_pid_nr(current);
-	fill_pidfd(fake, &target, copy);
+	fill_fake(fake, &target, copy);
 	KUNIT_EXPECT_EQ(test, (u32)target.has, 0U);
+	KUNIT_EXPECT_PTR_EQ(test, pidfd_ops, (const struct file_operations *)NULL);
 
-	fill_pidfd(fake, &target, task_pid(current));
+	fill_fake(fake, &target, task_pid(current));
 	KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_PIDFD);
 	KUNIT_EXPECT_EQ(test, (u32)target.has,
 			SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID | SETNSMON_HAS_OWNER |
@@ -154,10 +174,34 @@ static void pidfds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, target.owner_inum, (u32)PROC_USER_INIT_INO);
 	links_fill_own(own, task_active_pid_ns(current), current_user_ns());
 	KUNIT_EXPECT_EQ(test, memcmp(target.links, own, sizeof(own)), 0);
+	KUNIT_EXPECT_PTR_EQ(test, pidfd_ops, &ops);
 
 	/* Nobody has this struct pid. */
-	fill_pidfd(fake, &target, copy);
+	fill_fake(fake, &target, copy);
 	KUNIT_EXPECT_EQ(test, (u32)target.has, SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID);
+
+	/* One form proves nothing about the other. */
+	fill_fake(anonymous, &target, (void *)8);
+	KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_PIDFD);
+	KUNIT_EXPECT_EQ(test, (u32)target.has, 0U);
+	pidfd_ops = found;
+}
+
+/* The kernel compares operations only, and so does the module. */
+static void impostors(struct kunit *test)
+{
+	const unsigned long magics[] = { NSFS_MAGIC, COMPAT_PIDFS_MAGIC, ANON_INODE_FS_MAGIC };
+	const struct file_operations *found = pidfd_ops;
+	struct event_target target;
+	unsigned int i;
+
+	pidfd_ops = &other_ops;
+	for (i = 0; i < ARRAY_SIZE(magics); i++) {
+		fill_fake(fake_new(test, magics[i]), &target, (void *)8);
+		KUNIT_EXPECT_EQ(test, (int)target.fd_kind, SETNSMON_FD_OTHER);
+		KUNIT_EXPECT_EQ(test, (u32)target.has, 0U);
+	}
+	pidfd_ops = found;
 }
 
 static int wait_for_stop(void *unused)
@@ -209,6 +253,7 @@ static struct kunit_case target_cases[] = {
 	CASE("an owner is described and related to the caller", owners),
 	CASE("no file, a namespace, a user namespace without an owner, any other file", files),
 	CASE("a pidfd is believed after the kernel itself has confirmed one", pidfds),
+	CASE("a file that only looks like a namespace or a pidfd is an ordinary file", impostors),
 	CASE("the links of a process that is locked or exiting are left out", other_processes),
 	CASE("a descriptor beyond the table, a hole and O_PATH are not open", descriptors),
 	{}
@@ -216,7 +261,7 @@ static struct kunit_case target_cases[] = {
 
 static int verify(struct kunit_suite *suite)
 {
-	return links_verify();
+	return links_verify() ?: target_init();
 }
 
 static struct kunit_suite target_suite = {

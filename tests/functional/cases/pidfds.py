@@ -5,11 +5,12 @@ joined. The links of the process and of the caller are read from /proc while bot
 The hard part is a process whose lock is taken by others all the time. Its links are
 right or null, never wrong."""
 
+import ctypes
 import errno
 import os
 
 from actors import Actor, holder
-from guest import PROGS, cpus, module, run, unload
+from guest import MODULES, PROGS, cpus, module, must, put, run, unload
 from namespaces import ALL_KINDS, KINDS, UserNs, kind_names, links_of
 from records import read_json
 from tap import Skip, case, run_cases
@@ -171,6 +172,26 @@ def lock(check):
     if len(cpus()) < 2 and values.get("unread") == "0":
         raise Skip("with one CPU nobody held the lock")
     check(0 < int(values["unread"]) < int(values["calls"]), "not contended: this proves nothing")
+
+
+@case("a file that only looks like a pidfd is an ordinary file, before and after a real one")
+def impostor(check):
+    libc = ctypes.CDLL(None)
+    must("insmod", f"{MODULES}/impostor.ko")
+    try:
+        put("/sys/module/impostor/parameters/open", "1")
+        file, = [int(name) for name in os.listdir("/proc/self/fd")
+                 if os.path.lexists(f"/proc/self/fd/{name}")
+                 and os.readlink(f"/proc/self/fd/{name}") == "anon_inode:[pidfd]"]
+        real = os.pidfd_open(os.getpid())
+        with module():
+            for fd in (file, real, file):
+                libc.setns(fd, KINDS["uts"])
+            check.eq([record["fd_kind"] for record in read_json()], ["other", "pidfd", "other"], "kinds of file")
+        os.close(real)
+        os.close(file)
+    finally:
+        must("rmmod", "impostor")
 
 
 run_cases(unload)

@@ -93,11 +93,31 @@ def no_kind(check):
     unload()
 
 
+# The variables that hold the operations of pidfds; a kernel has one of them
+NO_OPERATIONS = ((b"pidfd_fops\0", b"pidfx_fops\0"),
+                 (b"pidfs_file_operations\0", b"pidfx_file_operations\0"))
+
+
+@case("without the operations of pidfds: the load says so, and the first pidfd proves them")
+def no_operations(check):
+    before = len(kernel_log())
+    with tempfile.TemporaryDirectory() as directory:
+        must("insmod", altered(directory, *NO_OPERATIONS))
+    log = "\n".join(kernel_log()[before:])
+    check("does not show the operations of pidfds" in log, f"log: {log}")
+    done = run(READER, "selftest")
+    check.eq((done.returncode, done.stderr), (0, ""), "selftest")
+    act("pidfd", "0", "call", str(0x04000000))
+    record = read_json()[-1]
+    check.eq((record["fd_kind"], record["target_pid"]), ("pidfd", record["pid"]), "record")
+    unload()
+
+
 @case("pidfds that it does not know: they are no target, and selftest says so")
 def other_pidfds(check):
     with tempfile.TemporaryDirectory() as directory:
         must("insmod", altered(directory, (number(PIDFS_MAGIC), number(PIDFS_MAGIC + 1)),
-                               (b"[pidfd]\0", b"[pidfx]\0")))
+                               (b"[pidfd]\0", b"[pidfx]\0"), *NO_OPERATIONS))
     act("pidfd", "0", "call", str(0x04000000))
     record, = read_json()
     check.eq((record["fd_kind"], record["target"], record["target_pid"]), ("other", None, None),
