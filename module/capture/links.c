@@ -5,6 +5,7 @@
 #include "compat.h"
 #include "kinds.h"
 
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -17,7 +18,6 @@ u32 links_initial[SETNSMON_LINKS];
 const struct file_operations *links_file_ops;
 
 size_t links_mnt_ns_offset;
-
 
 /* @in_ns of an opaque structure is learnt. */
 #define IN_PROXY(member, structure)	   offsetof(struct nsproxy, member), offsetof(structure, ns)
@@ -99,20 +99,49 @@ static bool is_absent(const struct file *file, unsigned int link)
 	return file == ERR_PTR(-ENOENT) && link != SETNSMON_LINK_MNT;
 }
 
+/*
+ * Opens a namespace file with the rights of the kernel. A security module may refuse it to the
+ * task that loads the module.
+ */
+static struct file *open_link(const char *path)
+{
+	struct cred *kernel = prepare_kernel_cred(&init_task);
+	const struct cred *own;
+	struct file *file;
+
+	if (!kernel)
+		return ERR_PTR(-ENOMEM);
+	own = override_creds(kernel);
+	file = filp_open(path, O_RDONLY, 0);
+	revert_creds(own);
+	put_cred(kernel);
+	return file;
+}
+
+/*
+ * Logs why a link cannot be opened, and returns the error of the load. insmod takes ENOENT for
+ * an unknown symbol.
+ */
+static int cannot_open(const char *path, int err)
+{
+	const bool absent = err == -ENOENT || err == -ENOTDIR;
+
+	pr_err("cannot open %s (error %d)%s\n", path, err,
+	       absent ? ": is /proc mounted? Load the module where it is" : "");
+	return absent ? -ENXIO : err;
+}
+
 /* Checks one link against @links, or learns from it if @links is NULL. */
 static int verify_link(unsigned int link, const u32 *links)
 {
 	const struct link_file *expected = &link_files[link];
-	struct file *file = filp_open(expected->path, O_RDONLY, 0);
+	struct file *file = open_link(expected->path);
 	int err;
 
 	if (is_absent(file, link))
 		return 0;
-	if (IS_ERR(file)) {
-		pr_err("cannot open %s (error %ld)%s\n", expected->path, PTR_ERR(file),
-		       PTR_ERR(file) == -ENOENT ? ": is /proc mounted?" : "");
-		return PTR_ERR(file);
-	}
+	if (IS_ERR(file))
+		return cannot_open(expected->path, PTR_ERR(file));
 	err = check_layout(file, expected);
 	if (!err)
 		err = links ? check_inum(file, expected, links[link]) : learn_mnt_ns(file);

@@ -278,6 +278,7 @@ REASONS = {
     "__alloc_percpu": "prob",
     "register_kprobe": "prob",
     "register_kretprobe": "prob",
+    "prepare_kernel_cred": "cannot open /proc/self/ns/",
     "filp_open": "cannot open /proc/self/ns/",
     "__vmalloc_node": "no memory for",     # by vzalloc_node(), which may end in it
     "kthread_create_on_node": "cannot start the thread that wakes readers",
@@ -420,6 +421,7 @@ def each_of_failing(check):
     others_fire(check, "afterwards")
     works(check, "afterwards")
     check(asked["disable_kprobe"], f"no disable_kprobe() has failed: {asked}")
+
 
 def error_of(function, *arguments):
     """Returns the result and the name of the error."""

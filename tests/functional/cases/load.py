@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import stat
+import subprocess
 
 from actors import act
 from guest import (ACTOR, DEVICE, MODULE, SYSFS, counters, kprobes_off, load, loaded, module,
@@ -209,6 +210,38 @@ def without_kprobes(check):
     with module():
         act("open", "/proc/self/ns/uts", "calls", 2, 0)
         check.eq(counters()["recorded"], 2, "recorded afterwards")
+
+
+@case("without /proc it refuses to load, and neither insmod nor the log speaks of symbols")
+def without_proc(check):
+    lines, done = new_log(lambda: run("unshare", "--mount", "sh", "-c",
+                                      f"mount -t tmpfs none /proc && insmod {MODULE}"))
+    check(done.returncode != 0 and not loaded(), "loaded")
+    check("nknown symbol" not in done.stderr and "could not insert" in done.stderr, done.stderr)
+    check(any("is /proc mounted? Load the module where it is" in line for line in lines), f"log: {lines}")
+    check.eq(leftovers(), [], "left behind")
+    unload()
+
+
+# What a security module may refuse, a mode refuses here: the loading task cannot open its own namespaces.
+@case("it loads even if the loading task may not look into /proc")
+def loader_without_proc(check):
+    code = ("import ctypes, sys; libc = ctypes.CDLL(None, use_errno=True);"
+            "sys.exit(ctypes.get_errno() if libc.syscall(313, int(sys.argv[1]), b'', 0) else 0)")
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+              "--inh-caps=+sys_module", "--ambient-caps=+sys_module")
+    file = os.open(MODULE, os.O_RDONLY)
+    mode = stat.S_IMODE(os.stat("/proc").st_mode)
+    os.chmod("/proc", 0o500)
+    try:
+        refused = run(*nobody, "cat", "/proc/self/ns/mnt")
+        done = subprocess.run([*nobody, "python3", "-c", code, str(file)], pass_fds=[file], check=False)
+    finally:
+        os.chmod("/proc", mode)
+        os.close(file)
+    check("Permission denied" in refused.stderr, f"the task may look into /proc: {refused}")
+    check.eq((done.returncode, loaded()), (0, True), "error, and loaded")
+    unload()
 
 
 @case("rmmod leaves nothing behind")

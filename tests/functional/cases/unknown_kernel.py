@@ -67,7 +67,7 @@ REFUSED = [
      "/proc/self/ns/net is ", "records would be wrong"),
     ("without /proc/self/ns/mnt: that is reported",
      b"/proc/self/ns/mnt\0", b"/proc/self/nz/mnt\0",
-     "cannot open /proc/self/nz/mnt", "is /proc mounted?"),
+     "cannot open /proc/self/nz/mnt", "is /proc mounted? Load the module where it is"),
 ]
 for name, *words in REFUSED:
     @case(name)
