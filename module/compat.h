@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Differences between kernels. No other file tests for a version or a feature, and each
- * test here names the upstream change that it follows.
+ * test here names the upstream change that it follows. COMPAT_HAVE_* is from features.mk.
  */
 #ifndef SETNSMON_COMPAT_H
 #define SETNSMON_COMPAT_H
@@ -49,10 +49,10 @@
  * 5.11, d19ad0775dcd "ftrace: Have the callbacks receive a struct ftrace_regs
  * instead of pt_regs".
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-typedef struct pt_regs compat_ftrace_regs;
-#else
+#ifdef COMPAT_HAVE_FTRACE_REGS
 typedef struct ftrace_regs compat_ftrace_regs;
+#else
+typedef struct pt_regs compat_ftrace_regs;
 #endif
 
 /*
@@ -60,24 +60,23 @@ typedef struct ftrace_regs compat_ftrace_regs;
  * handles": the type moved from the operations into the namespace. The 64-bit ids, which
  * only network and mount namespaces had, moved there too and are unique across all kinds.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
-#define COMPAT_HAS_NS_IDS 1
 static inline u32 compat_ns_type(const struct ns_common *ns)
 {
+#ifdef COMPAT_HAVE_NS_TYPE
 	return ns->ns_type;
+#else
+	return ns->ops->type;
+#endif
 }
 
+#ifdef COMPAT_HAVE_NS_ID
+#define COMPAT_HAS_NS_IDS 1
 static inline u64 compat_ns_id(const struct ns_common *ns)
 {
 	return ns->ns_id;
 }
 #else
 #define COMPAT_HAS_NS_IDS 0
-static inline u32 compat_ns_type(const struct ns_common *ns)
-{
-	return ns->ops->type;
-}
-
 static inline u64 compat_ns_id(const struct ns_common *ns)
 {
 	return 0;
@@ -132,7 +131,7 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 					enum hrtimer_restart (*function)(struct hrtimer *),
 					clockid_t clock, enum hrtimer_mode mode)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#ifdef COMPAT_HAVE_HRTIMER_SETUP
 	hrtimer_setup(timer, function, clock, mode);
 #else
 	hrtimer_init(timer, clock, mode);
