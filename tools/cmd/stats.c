@@ -76,7 +76,7 @@ static bool show(enum format format, const struct source *source)
 		  counters.other_probes },
 		{ "unarmed", "probes of the module that do not fire, now", counters.unarmed },
 		{ "readers", "open files of the device, including this one", counters.readers },
-		{ "cpus", "possible CPUs, each with two rings", info.cpus },
+		{ "cpus", "CPUs that have rings, one for each class", info.cpus },
 		{ "ring_records", "records that each ring holds", info.ring_records },
 		{ "record_size", "bytes of a record as read in binary format", info.record_size },
 	};

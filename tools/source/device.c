@@ -129,6 +129,16 @@ static bool allocate_batch(struct source *source)
 	return source->batch;
 }
 
+static void warn_read(const struct source *source)
+{
+	if (errno == ENOMEM)
+		warnx("cannot read %s: not enough memory, perhaps because of the limit of a cgroup; "
+		      "nothing is lost, try again",
+		      source->path);
+	else
+		warn("cannot read %s", source->path);
+}
+
 static enum source_read read_device(struct source *source)
 {
 	ssize_t len;
@@ -140,7 +150,7 @@ static enum source_read read_device(struct source *source)
 	if (len < 0 && errno == EAGAIN)
 		return SOURCE_DRAINED;
 	if (len < 0) {
-		warn("cannot read %s", source->path);
+		warn_read(source);
 		return SOURCE_FAILED;
 	}
 	if (!len)
