@@ -131,7 +131,7 @@ def stats(check):
                 check.eq(shown(), (1, PROBES), "kprobes off")
 
 
-def line_of(stream, seconds=30):
+def line_of(stream, seconds=20):
     return stream.readline() if select.select([stream], [], [], seconds)[0] else "(nothing)"
 
 
