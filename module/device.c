@@ -22,13 +22,13 @@
  * @lock: protects everything below; never held while waiting for a record
  * @reader: its position
  * @format: enum setnsmon_format
- * @line: room for one line of text
+ * @line: room for one line of text, allocated with the first one
  */
 struct open_file {
 	struct mutex lock;
 	struct reader reader;
 	u32 format;
-	char line[SETNSMON_LINE_MAX];
+	char *line;
 };
 
 static int device_open(struct inode *inode, struct file *file)
@@ -42,7 +42,7 @@ static int device_open(struct inode *inode, struct file *file)
 	/* Deny openers from other user namespaces: a mapped uid must not see the whole host. */
 	if (file->f_cred->user_ns != &init_user_ns)
 		return -EPERM;
-	open = kzalloc(sizeof(*open), GFP_KERNEL);
+	open = kzalloc(sizeof(*open), GFP_KERNEL_ACCOUNT);
 	if (!open)
 		return -ENOMEM;
 	err = reader_init(&open->reader);
@@ -62,6 +62,7 @@ static int device_release(struct inode *inode, struct file *file)
 
 	stats_remove_reader();
 	reader_exit(&open->reader);
+	kfree(open->line);
 	mutex_destroy(&open->lock);
 	kfree(open);
 	return 0;
@@ -69,18 +70,18 @@ static int device_release(struct inode *inode, struct file *file)
 
 /*
  * put_binary() and put_text() deliver the next records. They return the number of bytes, 0 if
- * there is no record now, -EINVAL or -EFAULT.
+ * there is no record now, -EINVAL, -EFAULT or -ENOMEM.
  */
 
 static ssize_t put_binary(struct reader *reader, char __user *buf, size_t room)
 {
 	const size_t size = sizeof(struct setnsmon_record);
 	const struct setnsmon_record *records;
-	unsigned int count = reader_peek(reader, max_t(size_t, room / size, 1), &records);
+	int count = reader_peek(reader, max_t(size_t, room / size, 1), &records);
 	unsigned long left;
 
-	if (!count)
-		return 0;
+	if (count <= 0)
+		return count;
 	if (room < size)
 		return -EINVAL;
 	/* With a constant size the kernel need not check which object the memory belongs to. */
@@ -93,19 +94,24 @@ static ssize_t put_binary(struct reader *reader, char __user *buf, size_t room)
 	return count ? count * size : -EFAULT;
 }
 
-static ssize_t put_text(struct reader *reader, char *line, char __user *buf, size_t room)
+static ssize_t put_text(struct open_file *open, char __user *buf, size_t room)
 {
 	const struct setnsmon_record *record;
+	int count = reader_peek(&open->reader, 1, &record);
 	size_t len;
 
-	if (!reader_peek(reader, 1, &record))
-		return 0;
-	len = text_line(line, record);
+	if (count <= 0)
+		return count;
+	if (!open->line)
+		open->line = kmalloc(SETNSMON_LINE_MAX, GFP_KERNEL_ACCOUNT);
+	if (!open->line)
+		return -ENOMEM;
+	len = text_line(open->line, record);
 	if (room < len)
 		return -EINVAL;
-	if (copy_to_user(buf, line, len))
+	if (copy_to_user(buf, open->line, len))
 		return -EFAULT;
-	reader_consume(reader, 1);
+	reader_consume(&open->reader, 1);
 	return len;
 }
 
@@ -122,7 +128,7 @@ static ssize_t deliver(struct open_file *open, char __user *buf, size_t size)
 		if (open->format == SETNSMON_FORMAT_BINARY)
 			put = put_binary(&open->reader, buf + done, size - done);
 		else
-			put = put_text(&open->reader, open->line, buf + done, size - done);
+			put = put_text(open, buf + done, size - done);
 		if (put <= 0)
 			return done ?: put;
 		done += put;
@@ -169,6 +175,7 @@ static __poll_t device_poll(struct file *file, poll_table *table)
 static loff_t device_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct open_file *open = file->private_data;
+	int err;
 
 	if (whence != SEEK_SET && whence != SEEK_END)
 		return -ESPIPE;
@@ -177,10 +184,12 @@ static loff_t device_llseek(struct file *file, loff_t offset, int whence)
 	if (mutex_lock_interruptible(&open->lock))
 		return -ERESTARTSYS;
 	if (whence == SEEK_SET)
-		reader_rewind(&open->reader);
+		err = reader_rewind(&open->reader);
 	else
-		reader_skip_to_end(&open->reader);
+		err = reader_skip_to_end(&open->reader);
 	mutex_unlock(&open->lock);
+	if (err)
+		return err;
 	/* Rewinding may make records readable again for others waiting on this file. */
 	if (whence == SEEK_SET)
 		wakeup_now();
@@ -192,7 +201,7 @@ static long ioctl_info(struct open_file *open, void __user *arg)
 	const struct setnsmon_info info = {
 		.abi_version = SETNSMON_ABI_VERSION,
 		.record_size = sizeof(struct setnsmon_record),
-		.cpus = num_possible_cpus(),
+		.cpus = rings_cpus(),
 		.ring_records = rings_records(),
 	};
 
@@ -208,6 +217,10 @@ static long ioctl_format(struct open_file *open, void __user *arg)
 	if (format != SETNSMON_FORMAT_TEXT && format != SETNSMON_FORMAT_BINARY)
 		return -EINVAL;
 	open->format = format;
+	if (format == SETNSMON_FORMAT_BINARY) {
+		kfree(open->line);
+		open->line = NULL;
+	}
 	return 0;
 }
 
@@ -268,6 +281,13 @@ static struct miscdevice device = {
 	.mode = 0400,
 	.groups = stats_groups,
 };
+
+size_t device_file_bytes(void)
+{
+	size_t text = reader_bytes(1) + SETNSMON_LINE_MAX;
+
+	return sizeof(struct open_file) + max(text, reader_bytes(reader_batch()));
+}
 
 int device_init(void)
 {

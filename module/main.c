@@ -98,8 +98,9 @@ static void __init announce(void)
 	char probes[80];
 
 	probe_describe(probes, sizeof(probes));
-	pr_info("%s: probing %s; %u CPUs x 2 x %u records, %zu KiB\n", SETNSMON_VERSION, probes,
-		num_possible_cpus(), rings_records(), rings_bytes() / 1024);
+	pr_info("%s: probing %s; %u CPUs x %u x %u records, %zu KiB\n", SETNSMON_VERSION, probes,
+		rings_cpus(), RING_CLASSES, rings_records(),
+		rings_cpus() * rings_cpu_bytes(rings_records(), sizeof(struct event)) / 1024);
 }
 
 static int __init setnsmon_init(void)

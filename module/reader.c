@@ -9,20 +9,33 @@
 
 int reader_init(struct reader *reader)
 {
-	*reader = (struct reader){
-		.merge = rings_merge_new(),
-		.batch = kmalloc_array(READER_BATCH + 1, sizeof(*reader->batch), GFP_KERNEL),
-	};
-	if (reader->merge && reader->batch)
-		return 0;
-	reader_exit(reader);
-	return -ENOMEM;
+	int err;
+
+	*reader = (struct reader){};
+	rings_merge_init(&reader->merge);
+	err = rings_merge_grow(&reader->merge);
+	if (err) {
+		rings_merge_exit(&reader->merge);
+		return err;
+	}
+	merge_rewind(&reader->merge);
+	return 0;
 }
 
 void reader_exit(struct reader *reader)
 {
 	kfree(reader->batch);
-	rings_merge_free(reader->merge);
+	rings_merge_exit(&reader->merge);
+}
+
+unsigned int reader_batch(void)
+{
+	return rings_cpus() > READER_FEW_CPUS ? READER_SMALL_BATCH : READER_BATCH;
+}
+
+size_t reader_bytes(unsigned int most)
+{
+	return rings_merge_bytes() + (most + 1) * sizeof(struct setnsmon_record);
 }
 
 /* Sums up the gaps among the records that are not yet delivered. */
@@ -49,16 +62,26 @@ static void drop_pending(struct reader *reader)
 	WRITE_ONCE(reader->pending, 0);
 }
 
-void reader_rewind(struct reader *reader)
+int reader_rewind(struct reader *reader)
 {
+	int err = rings_merge_grow(&reader->merge);
+
+	if (err)
+		return err;
 	drop_pending(reader);
-	merge_rewind(reader->merge);
+	merge_rewind(&reader->merge);
+	return 0;
 }
 
-void reader_skip_to_end(struct reader *reader)
+int reader_skip_to_end(struct reader *reader)
 {
+	int err = rings_merge_grow(&reader->merge);
+
+	if (err)
+		return err;
 	drop_pending(reader);
-	merge_skip_to_end(reader->merge);
+	merge_skip_to_end(&reader->merge);
+	return 0;
 }
 
 /*
@@ -70,13 +93,13 @@ static __always_inline struct setnsmon_record *make_records(struct reader *reade
 {
 	struct setnsmon_record *record = to;
 	struct merge_origin origin;
-	const u64 *words = merge_first(reader->merge, &origin);
+	const u64 *words = merge_first(&reader->merge, &origin);
 
 	if (unlikely(origin.lost))
 		record++;
 	if (likely(words))
 		record_from_event(record, (const struct event *)words, origin.cpu);
-	if (unlikely(!merge_take(reader->merge, &origin)))
+	if (unlikely(!merge_take(&reader->merge, &origin)))
 		return to;
 	if (unlikely(origin.lost)) {
 		record_from_gap(to, record, origin.lost);
@@ -86,41 +109,78 @@ static __always_inline struct setnsmon_record *make_records(struct reader *reade
 }
 
 /*
- * Looks for an event, for up to MERGE_GIVE_UP_NS if a write does not end: so long even a reader
- * that does not want to wait, because it would take it for the end of the records.
+ * Makes room for @most records. A reader that takes one at a time gets a small batch. If the
+ * memory for a larger one is short, a small one will do.
  */
-static bool look(struct merge *merge)
+static int make_room(struct reader *reader, unsigned int most)
 {
+	struct setnsmon_record *batch;
+
+	if (reader->room >= most)
+		return 0;
+	batch = kmalloc_array(most + 1, sizeof(*batch), GFP_KERNEL_ACCOUNT);
+	if (!batch)
+		return reader->room ? 0 : -ENOMEM;
+	kfree(reader->batch);
+	reader->batch = batch;
+	reader->room = most;
+	return 0;
+}
+
+/*
+ * Looks for an event, for up to MERGE_GIVE_UP_NS if a write does not end: so long even a reader
+ * that does not want to wait, because it would take it for the end of the records. Returns 1 if
+ * there is one, 0 or -ENOMEM.
+ */
+static int look(struct reader *reader)
+{
+	struct merge *merge = &reader->merge;
+	int err;
+
 	while (!merge_look(merge)) {
+		if (merge_missing(merge)) {
+			err = rings_merge_grow(merge);
+			if (err)
+				return err;
+			continue;
+		}
 		if (!merge->stalled || signal_pending(current))
-			return false;
+			return 0;
 		schedule_timeout_interruptible(1);
 	}
-	return true;
+	return 1;
 }
 
 /* Makes a new batch of up to @most records, and one more if there is a gap before the last. */
-static void fill_batch(struct reader *reader, unsigned int most)
+static int fill_batch(struct reader *reader, unsigned int most)
 {
 	struct setnsmon_record *to = reader->batch;
 	const struct setnsmon_record *limit = to + most;
+	int found = 0;
 
-	while (to == reader->batch && look(reader->merge)) {
+	while (to == reader->batch && (found = look(reader)) > 0) {
 		WRITE_ONCE(reader->pending, 1);
 		smp_wmb(); /* before the merge moves on: reader_ready() */
 		do
 			to = make_records(reader, to);
-		while (to < limit && merge_within_watermark(reader->merge));
+		while (to < limit && merge_within_watermark(&reader->merge));
 	}
 	reader->first = reader->batch;
 	WRITE_ONCE(reader->pending, to - reader->batch);
+	return found < 0 ? found : 0;
 }
 
-unsigned int reader_peek(struct reader *reader, unsigned int most,
-			 const struct setnsmon_record **records)
+int reader_peek(struct reader *reader, unsigned int most, const struct setnsmon_record **records)
 {
-	if (!reader->pending)
-		fill_batch(reader, min_t(unsigned int, most, READER_BATCH));
+	int err;
+
+	if (!reader->pending) {
+		err = make_room(reader, most > 1 ? reader_batch() : 1);
+		if (!err)
+			err = fill_batch(reader, min(most, reader->room));
+		if (err)
+			return err;
+	}
 	*records = reader->first;
 	return min(reader->pending, most);
 }
@@ -133,7 +193,7 @@ void reader_consume(struct reader *reader, unsigned int count)
 
 bool reader_ready(const struct reader *reader)
 {
-	if (merge_has_entry(reader->merge))
+	if (merge_has_entry(&reader->merge))
 		return true;
 	smp_rmb(); /* if the merge has moved on, fill_batch() has set pending */
 	return READ_ONCE(reader->pending);

@@ -15,38 +15,52 @@
 /* Records that are made at once, at most: with the gap below they fit into 8 KiB. */
 #define READER_BATCH 21
 
+/* The same on more CPUs than so many, whose cursors take more: they fit into 4 KiB. */
+#define READER_SMALL_BATCH 10
+#define READER_FEW_CPUS	   (3 * CHUNK_CURSORS)
+
 /**
  * struct reader - one reader
  * @merge: its position
- * @batch: room for READER_BATCH records, and for a gap before the last of them
+ * @batch: room for @room records, and for a gap before the last of them
  * @first: the first record of @batch that is not yet delivered
+ * @room: 0 until the first record is wanted
  * @pending: number of records from @first on; at least 1 while some are being made
  * @lost: records that were lost before this position
  */
 struct reader {
-	struct merge *merge;
+	struct merge merge;
 	struct setnsmon_record *batch;
 	struct setnsmon_record *first;
+	unsigned int room;
 	unsigned int pending;
 	u64 lost;
 };
 
-/* Sets up a reader at the oldest record held. Returns 0 or -ENOMEM. */
+/*
+ * Sets up a reader at the oldest record held. Returns 0 or -ENOMEM. Records get their memory
+ * when they are first read. All of it is charged to the task that calls the function.
+ */
 int reader_init(struct reader *reader);
 void reader_exit(struct reader *reader);
 
-/* Moves to the oldest record held, or to the end. */
-void reader_rewind(struct reader *reader);
-void reader_skip_to_end(struct reader *reader);
+/* Moves to the oldest record held, or to the end. Returns 0 or -ENOMEM. */
+int reader_rewind(struct reader *reader);
+int reader_skip_to_end(struct reader *reader);
 
 /*
  * Sets *@records to the next records and returns their number: @most at most, 0 if there is
- * none now. They stay the same, even if the rings overwrite them, until reader_consume() takes
- * @count of them. No more than @most events are read ahead.
+ * none now; or -ENOMEM, which loses nothing. They stay the same, even if the rings overwrite
+ * them, until reader_consume() takes @count of them. No more than @most events are read ahead.
  */
-unsigned int reader_peek(struct reader *reader, unsigned int most,
-			 const struct setnsmon_record **records);
+int reader_peek(struct reader *reader, unsigned int most, const struct setnsmon_record **records);
 void reader_consume(struct reader *reader, unsigned int count);
+
+/* Returns the number of records that are made at once for a reader that takes many. */
+unsigned int reader_batch(void);
+
+/* Returns the bytes that a reader allocates if @most records are made at once. */
+size_t reader_bytes(unsigned int most);
 
 /* Returns the number of lost records in the gaps delivered so far. */
 u64 reader_lost(const struct reader *reader);

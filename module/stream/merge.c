@@ -31,6 +31,15 @@
  * the number, so nothing is missing. Once the ring was seen settled, its writes are waited for
  * again.
  *
+ * A CPU THAT COMES LATE
+ *
+ * A CPU gets its rings before it runs, and a reader learns of them at its next look: after it
+ * has read the clock, by the number of CPUs that have rings. A writer's first stamp follows
+ * that number as it follows the state of a slot in pair D. So an entry stamped before the
+ * watermark comes from a CPU that was counted. If cursors are missing, nothing can be taken
+ * until the caller has added them. A cursor that was added later stands at entry 0, so the
+ * entries that were overwritten meanwhile are a gap.
+ *
  * LOSS
  *
  * A reader gets the entries of each CPU in the order of their sequence numbers, from all
@@ -48,28 +57,44 @@
 #include "stream/merge.h"
 
 /* Comes after all numbers. */
-#define NO_ENTRY     (~0ULL)
+#define NO_ENTRY (~0ULL)
 
-#define CURSOR_BYTES (sizeof(struct cpu_cursor) + sizeof(struct cpu_cursor *))
-
-size_t merge_bytes(u32 cpus)
+void merge_init(struct merge *merge, const struct ring_set *set, u64 (*clock)(void))
 {
-	return sizeof(struct merge) + cpus * CURSOR_BYTES;
+	*merge = (struct merge){ .set = set, .clock = clock };
 }
 
-void merge_init(struct merge *merge, u32 cpus, u64 (*clock)(void))
+u32 merge_missing(const struct merge *merge)
 {
-	merge->clock = clock;
-	merge->cpus = cpus;
-	merge->heap = (struct cpu_cursor **)&merge->cursors[cpus];
+	return smp_load_acquire(&merge->set->count) - merge->cpus;
 }
 
-void merge_add(struct merge *merge, u32 cpu, const struct cpu_rings *rings)
+size_t merge_chunk_bytes(u32 count)
 {
-	struct cpu_cursor *cursor = &merge->cursors[cpu];
+	return sizeof(struct cursor_chunk) + count * sizeof(struct cpu_cursor);
+}
 
-	cursor->cpu = cpu;
-	cursor->ring = &rings->rings[0];
+struct cpu_cursor **merge_grow(struct merge *merge, struct cursor_chunk *chunk, u32 count,
+			       struct cpu_cursor **heap)
+{
+	struct cursor_chunk **last = &merge->chunks;
+	struct cpu_cursor **old = merge->heap;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		const struct cpu_rings *rings = merge->set->cpus[merge->cpus + i];
+
+		chunk->cursors[i].ring = &rings->rings[0];
+		chunk->cursors[i].cpu = rings->cpu;
+	}
+	chunk->count = count;
+	while (*last)
+		last = &(*last)->next;
+	smp_store_release(last, chunk); /* merge_has_entry() may be looking */
+	merge->cpus += count;
+	merge->heap = heap;
+	merge->heap_len = 0; /* the next look finds everything again */
+	return old;
 }
 
 static const struct ring *cursor_ring(const struct cpu_cursor *cursor, enum ring_class class)
@@ -193,19 +218,15 @@ static void cursor_skip_to_end(struct cpu_cursor *cursor)
 	WRITE_ONCE(cursor->seq, seq);
 }
 
-static bool cursor_exists(const struct cpu_cursor *cursor)
-{
-	return cursor->ring;
-}
-
 static void reset(struct merge *merge, void (*move)(struct cpu_cursor *cursor))
 {
-	u32 cpu;
+	struct cursor_chunk *chunk;
+	u32 i;
 
 	merge->heap_len = 0;
-	for (cpu = 0; cpu < merge->cpus; cpu++)
-		if (cursor_exists(&merge->cursors[cpu]))
-			move(&merge->cursors[cpu]);
+	for (chunk = merge->chunks; chunk; chunk = chunk->next)
+		for (i = 0; i < chunk->count; i++)
+			move(&chunk->cursors[i]);
 }
 
 void merge_rewind(struct merge *merge)
@@ -301,38 +322,35 @@ static bool pass_ring(const struct merge *merge, struct cpu_cursor *cursor, enum
 	return cursor->given_up & bit;
 }
 
-static bool pass_cpu(const struct merge *merge, struct cpu_cursor *cursor)
+/* Adds a cursor to the heap if it has an entry. Returns whether the watermark may pass it. */
+static bool fill_heap(struct merge *merge, struct cpu_cursor *cursor)
 {
 	enum ring_class class;
 	bool passed = true;
 
 	for (class = 0; class < RING_CLASSES; class ++)
 		passed &= pass_ring(merge, cursor, class);
-	return passed;
-}
-
-static void fill_heap(struct merge *merge, struct cpu_cursor *cursor)
-{
 	if ((s64)(committed(cursor) - cursor->seq) > (s64)U32_MAX)
 		cursor_move_to_oldest(cursor);
 	if (cursor_find(cursor) != NO_ENTRY)
 		merge->heap[merge->heap_len++] = cursor;
+	return passed;
 }
 
 static void refill_heap(struct merge *merge)
 {
 	u64 now = merge->clock();
+	struct cursor_chunk *chunk;
 	bool passed = true;
 	u32 i;
 
-	smp_mb(); /* D of ring.c, reader's end */
+	smp_mb(); /* D of ring.c, reader's end; orders the count of CPUs like a state, too */
 	merge->heap_len = 0;
-	for (i = 0; i < merge->cpus; i++) {
-		if (!cursor_exists(&merge->cursors[i]))
-			continue;
-		passed &= pass_cpu(merge, &merge->cursors[i]);
-		fill_heap(merge, &merge->cursors[i]);
-	}
+	if (merge_missing(merge))
+		return;
+	for (chunk = merge->chunks; chunk; chunk = chunk->next)
+		for (i = 0; i < chunk->count; i++)
+			passed &= fill_heap(merge, &chunk->cursors[i]);
 	for (i = merge->heap_len / 2; i-- > 0;)
 		heap_sift_down(merge, i);
 	if (passed)
@@ -350,18 +368,25 @@ bool merge_look(struct merge *merge)
 	return merge_within_watermark(merge);
 }
 
-/* Numbers are given without gaps, so there is an entry if one beyond ours was given. */
-static bool cursor_has_entry(const struct cpu_cursor *cursor)
-{
-	return committed(cursor) > READ_ONCE(cursor->seq);
-}
-
+/*
+ * Numbers are given without gaps, so there is an entry if one beyond ours was given. A CPU
+ * without a cursor has had no entry taken.
+ */
 bool merge_has_entry(const struct merge *merge)
 {
-	u32 cpu;
+	const struct ring_set *set = merge->set;
+	const struct cursor_chunk *chunk = smp_load_acquire(&merge->chunks);
+	u32 known = 0;
+	u32 i;
 
-	for (cpu = 0; cpu < merge->cpus; cpu++)
-		if (cursor_exists(&merge->cursors[cpu]) && cursor_has_entry(&merge->cursors[cpu]))
+	for (; chunk; chunk = smp_load_acquire(&chunk->next)) {
+		for (i = 0; i < chunk->count; i++)
+			if (committed(&chunk->cursors[i]) > READ_ONCE(chunk->cursors[i].seq))
+				return true;
+		known += chunk->count;
+	}
+	for (i = known; i < smp_load_acquire(&set->count); i++)
+		if (smp_load_acquire(&set->cpus[i]->seq))
 			return true;
 	return false;
 }

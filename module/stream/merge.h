@@ -21,11 +21,23 @@ enum ring_class {
 /**
  * struct cpu_rings - the rings that one CPU writes
  * @seq: number of entries committed to all of them, and so the number of the next one
+ * @cpu: the CPU
  * @rings: indexed by enum ring_class
  */
 struct cpu_rings {
 	u64 seq;
+	u32 cpu;
 	struct ring rings[RING_CLASSES];
+};
+
+/**
+ * struct ring_set - all CPUs that have rings, in the order in which they got them
+ * @count: number of @cpus, which only grows
+ * @cpus: their rings
+ */
+struct ring_set {
+	u32 count;
+	const struct cpu_rings **cpus;
 };
 
 /**
@@ -42,7 +54,7 @@ struct stream_key {
 
 /**
  * struct cpu_cursor - one reader's position on one CPU
- * @ring: ring that holds the next entry, NULL if the CPU has no rings
+ * @ring: ring that holds the next entry
  * @seq: number of the entry that comes next, unless it is lost
  * @stamp: stamp of the next entry, valid while the cursor is in the heap
  * @slot: slot of that entry, likewise
@@ -69,17 +81,34 @@ struct cpu_cursor {
 #define MERGE_GIVE_UP_NS 1000000000 /* in all */
 
 /**
+ * struct cursor_chunk - cursors that were allocated together
+ * @next: the following chunk, or NULL
+ * @count: number of @cursors
+ * @cursors: one for each CPU, in the order of struct ring_set
+ */
+struct cursor_chunk {
+	struct cursor_chunk *next;
+	u32 count;
+	struct cpu_cursor cursors[];
+};
+
+/* Cursors in a chunk, at most: it fits into 4 KiB. */
+#define CHUNK_CURSORS ((4096 - sizeof(struct cursor_chunk)) / sizeof(struct cpu_cursor))
+
+/**
  * struct merge - one reader's position
+ * @set: the CPUs that have rings
  * @watermark: entries stamped earlier are complete and may be taken
  * @clock: the clock that stamps entries
  * @stalled_since: time of the look since which a write has not ended, valid if @stalled
  * @stalled: whether the last look left @watermark where it was, because of such a write
  * @heap: cursors that have entries, the least stamp first
  * @heap_len: number of cursors in @heap
- * @cpus: number of @cursors
- * @cursors: indexed by CPU; a CPU that cannot exist has no rings
+ * @cpus: number of cursors in all chunks
+ * @chunks: the first chunk, or NULL
  */
 struct merge {
+	const struct ring_set *set;
 	u64 watermark;
 	u64 (*clock)(void);
 	u64 stalled_since;
@@ -87,7 +116,7 @@ struct merge {
 	struct cpu_cursor **heap;
 	u32 heap_len;
 	u32 cpus;
-	struct cpu_cursor cursors[];
+	struct cursor_chunk *chunks;
 };
 
 /**
@@ -100,14 +129,22 @@ struct merge_origin {
 	u64 lost;
 };
 
-/* Returns the bytes that a struct merge for @cpus CPUs needs. */
-size_t merge_bytes(u32 cpus);
+/* Sets up a merge of the rings of @set, without any cursor. */
+void merge_init(struct merge *merge, const struct ring_set *set, u64 (*clock)(void));
 
-/* Sets up a merge in zeroed memory of merge_bytes(), without any rings. */
-void merge_init(struct merge *merge, u32 cpus, u64 (*clock)(void));
-
-/* Adds the rings of @cpu, which must be below the number of CPUs. */
-void merge_add(struct merge *merge, u32 cpu, const struct cpu_rings *rings);
+/*
+ * A merge needs a cursor for each CPU, and CPUs may get rings at any time. The caller allocates
+ * them and, in the end, frees all chunks and the heap.
+ *
+ * merge_missing() returns how many are missing. merge_grow() adds @count cursors in @chunk,
+ * zeroed memory of merge_chunk_bytes(), and a @heap for all of them: @cpus + @count pointers.
+ * It returns the old heap, which the caller frees. A new cursor stands at the first entry of
+ * its CPU.
+ */
+u32 merge_missing(const struct merge *merge);
+size_t merge_chunk_bytes(u32 count);
+struct cpu_cursor **merge_grow(struct merge *merge, struct cursor_chunk *chunk, u32 count,
+			       struct cpu_cursor **heap);
 
 /* Moves to the oldest entries held. */
 void merge_rewind(struct merge *merge);
@@ -117,9 +154,11 @@ void merge_skip_to_end(struct merge *merge);
 
 /*
  * Looks for an entry that may be taken now, and reads the clock and all rings again if
- * necessary. May spin for the time that one write takes on another CPU. If a write does not
+ * necessary. Returns false if cursors are missing.
+ *
+ * May sleep. May spin for the time that one write takes on another CPU. If a write does not
  * end, spins for MERGE_SPIN_NS and sets @stalled. Then the caller lets some time pass before
- * the next look. May sleep.
+ * the next look.
  */
 bool merge_look(struct merge *merge);
 

@@ -16,17 +16,20 @@
 DECLARE_PER_CPU(struct cpu_rings, cpu_rings);
 
 /*
- * Allocates a ring of @records entries for each possible CPU and class. An entry has
- * @entry_bytes, a multiple of 8, and begins with a struct stream_key. Returns -ENOMEM, with
- * the reason in the kernel log, if there is not enough memory. May sleep.
+ * Allocates a ring of @records entries for each class on each CPU that is online, and on each
+ * other one before it comes online. An entry has @entry_bytes, a multiple of 8, and begins with
+ * a struct stream_key. Returns an error with the reason in the kernel log. May sleep.
  */
 int rings_init(unsigned int records, size_t entry_bytes);
 
 /* Frees all rings, after the last writer and the last reader. May sleep. */
 void rings_exit(void);
 
-/* Returns the bytes that all rings take. Any context. */
-size_t rings_bytes(void);
+/* Returns the bytes that the rings of one CPU take. Any context. */
+size_t rings_cpu_bytes(unsigned int records, size_t entry_bytes);
+
+/* Returns the number of CPUs that have rings. Any context. */
+unsigned int rings_cpus(void);
 
 /* Returns the number of entries that one ring holds. Any context. */
 unsigned int rings_records(void);
@@ -35,11 +38,14 @@ unsigned int rings_records(void);
 u64 rings_committed(void);
 
 /*
- * Allocates a merge over all rings that stands at the oldest entry, NULL if memory is
- * short. rings_merge_free() frees it. Both may sleep.
+ * A merge over all rings. rings_merge_grow() allocates the cursors that are missing, charged to
+ * the task that calls it, and returns 0 or -ENOMEM. rings_merge_bytes() returns the bytes that
+ * all cursors take. All may sleep.
  */
-struct merge *rings_merge_new(void);
-void rings_merge_free(struct merge *merge);
+void rings_merge_init(struct merge *merge);
+void rings_merge_exit(struct merge *merge);
+int rings_merge_grow(struct merge *merge);
+size_t rings_merge_bytes(void);
 
 /*
  * Writing one entry. The caller keeps preemption off from the first call to the last, and

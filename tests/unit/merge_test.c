@@ -18,11 +18,11 @@
 
 struct cpu {
 	struct cpu_rings own;
-	bool exists;
 };
 
 static struct cpu *cpus;
 static u32 cpu_count;
+static struct ring_set set;
 static struct merge *merge;
 
 static u64 now;
@@ -88,32 +88,61 @@ static void *zeroed(size_t bytes)
 	return memory;
 }
 
+/* Adds the cursors that are missing, at most @most of them in a chunk. */
+static void grow(u32 most)
+{
+	u32 missing, count;
+
+	while ((missing = merge_missing(merge))) {
+		count = missing < most ? missing : most;
+		free(merge_grow(merge, zeroed(merge_chunk_bytes(count)), count,
+				zeroed((merge->cpus + count) * sizeof(*merge->heap))));
+	}
+}
+
 static void new_merge(u64 (*clock)(void))
 {
-	u32 cpu;
-
-	merge = zeroed(merge_bytes(cpu_count));
-	merge_init(merge, cpu_count, clock);
-	for (cpu = 0; cpu < cpu_count; cpu++)
-		if (cpus[cpu].exists)
-			merge_add(merge, cpu, &cpus[cpu].own);
+	merge = zeroed(sizeof(*merge));
+	merge_init(merge, &set, clock);
+	grow(CHUNK_CURSORS);
 	merge_rewind(merge);
+}
+
+static void free_merge(void)
+{
+	struct cursor_chunk *chunk, *next;
+
+	for (chunk = merge->chunks; chunk; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+	free(merge->heap);
+	free(merge);
+}
+
+/* Gives a CPU its rings. */
+static void add_cpu(u32 cpu)
+{
+	int class;
+
+	cpus[cpu].own.cpu = cpu;
+	for (class = 0; class < RING_CLASSES; class++)
+		ring_init(&cpus[cpu].own.rings[class], zeroed(ring_bytes(RECORDS, WORDS)), RECORDS,
+			  WORDS);
+	set.cpus[set.count] = &cpus[cpu].own;
+	smp_store_release(&set.count, set.count + 1);
 }
 
 /* Makes rings for every CPU whose number is a multiple of @every. */
 static void make_some(u32 count, u32 every)
 {
 	u32 cpu;
-	int class;
 
 	cpus = zeroed(count * sizeof(*cpus));
 	cpu_count = count;
-	for (cpu = 0; cpu < count; cpu += every) {
-		cpus[cpu].exists = true;
-		for (class = 0; class < RING_CLASSES; class++)
-			ring_init(&cpus[cpu].own.rings[class], zeroed(ring_bytes(RECORDS, WORDS)),
-				  RECORDS, WORDS);
-	}
+	set = (struct ring_set){ .cpus = zeroed(count * sizeof(*set.cpus)) };
+	for (cpu = 0; cpu < count; cpu += every)
+		add_cpu(cpu);
 	now = 1000;
 	new_merge(fake_clock);
 }
@@ -132,7 +161,8 @@ static void done(void)
 		for (class = 0; class < RING_CLASSES; class++)
 			free(cpus[cpu].own.rings[class].slots);
 	free(cpus);
-	free(merge);
+	free(set.cpus);
+	free_merge();
 }
 
 /* ---- reading ---- */
@@ -313,6 +343,91 @@ static void missing_cpus(void)
 	done();
 }
 
+/* ---- CPUs that come late ---- */
+
+static void late_cpu(void)
+{
+	make_some(4, 2);
+	write_at(0, RING_PLAIN, 10);
+	write_at(2, RING_PLAIN, 11);
+	expect_entry(0, 0, 10, 0);
+	add_cpu(3);
+	CHECK(merge_has_entry(merge));
+	write_at(3, RING_PROTECTED, 12);
+	write_at(3, RING_PLAIN, 14);
+	write_at(0, RING_PLAIN, 13);
+	/* Still within the watermark of the last look */
+	expect_entry(2, 0, 11, 0);
+	CHECK(merge_has_entry(merge));
+	CHECK(!merge_look(merge));
+	EQ(merge_missing(merge), 1);
+	grow(1);
+	expect_entry(3, 0, 12, 0);
+	expect_entry(0, 1, 13, 0);
+	expect_entry(3, 1, 14, 0);
+	expect_end();
+	done();
+}
+
+static void late_cpu_ready(void)
+{
+	make_some(4, 4);
+	expect_end();
+	add_cpu(1);
+	CHECK(!merge_has_entry(merge));
+	write_at(1, RING_PROTECTED, 5);
+	CHECK(merge_has_entry(merge));
+	grow(1);
+	CHECK(merge_has_entry(merge));
+	expect_entry(1, 0, 5, 0);
+	expect_end();
+	done();
+}
+
+/* The reader was there when the CPU came, so what was overwritten is lost to it. */
+static void late_cpu_overtakes(void)
+{
+	make_some(2, 2);
+	expect_end();
+	add_cpu(1);
+	write_many(1, RING_PLAIN, 10, RECORDS + 7);
+	CHECK(!merge_look(merge));
+	grow(1);
+	expect_entry(1, 7, 17, 7);
+	merge_skip_to_end(merge);
+	expect_end();
+	done();
+}
+
+/* A chunk for each CPU works like one for many. */
+static void small_chunks(void)
+{
+	u32 i;
+
+	make(30);
+	free_merge();
+	merge = zeroed(sizeof(*merge));
+	merge_init(merge, &set, fake_clock);
+	grow(1);
+	for (i = 0; i < 30; i++)
+		write_at(i, RING_PLAIN, 100 - i);
+	for (i = 30; i-- > 0;)
+		expect_entry(i, 0, 100 - i, 0);
+	merge_rewind(merge);
+	for (i = 30; i-- > 0;)
+		expect_entry(i, 0, 100 - i, 0);
+	expect_end();
+	done();
+}
+
+/* What a reader takes on 240 CPUs, and a page a chunk at most. */
+static void cursor_memory(void)
+{
+	CHECK(sizeof(struct cpu_cursor) <= 48 + 4 * (RING_CLASSES + RING_CLASSES % 2));
+	CHECK(merge_chunk_bytes(CHUNK_CURSORS) <= 4096);
+	CHECK((240 + CHUNK_CURSORS - 1) / CHUNK_CURSORS <= 4);
+}
+
 /* ---- gaps ---- */
 
 static void exact_gaps(void)
@@ -379,7 +494,7 @@ static void start_without_a_gap(void)
 	make(2);
 	write_many(0, RING_PLAIN, 10, 2 * RECORDS);
 	write_at(1, RING_PROTECTED, 20);
-	free(merge);
+	free_merge();
 	new_merge(fake_clock);
 	expect_entry(1, 0, 20, 0);
 	expect_entry(0, 16, 26, 0);
@@ -544,7 +659,7 @@ static void commit_entry(u32 cpu, enum ring_class class)
 static void make_ticking(u32 count)
 {
 	make(count);
-	free(merge);
+	free_merge();
 	new_merge(ticking_clock);
 }
 
@@ -933,7 +1048,7 @@ static void threads(void)
 	u32 cpu;
 
 	make(CPUS);
-	free(merge);
+	free_merge();
 	new_merge(real_clock);
 	stop = false;
 	pthread_create(&reader, NULL, merging_reader, &tally);
@@ -964,6 +1079,11 @@ static const struct tap_case cases[] = {
 	{ "entries written after a look wait for the next look", next_look },
 	{ "240 CPUs", many_cpus },
 	{ "CPUs that do not exist have no rings and no entries", missing_cpus },
+	{ "a CPU that gets its rings later takes part after the next look", late_cpu },
+	{ "its first entry makes the reader ready", late_cpu_ready },
+	{ "what it overwrote before that look is lost to the reader", late_cpu_overtakes },
+	{ "cursors may come in chunks of any size", small_chunks },
+	{ "cursors of 240 CPUs take four pages", cursor_memory },
 	{ "each gap has its exact size", exact_gaps },
 	{ "plain entries lost between protected ones are counted", gaps_between_classes },
 	{ "a reader may be more than 2^32 entries behind", reader_far_behind },

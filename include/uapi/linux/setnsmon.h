@@ -20,15 +20,17 @@
  *             EINVAL  the buffer is smaller than the next record; nothing is
  *                     lost, a larger buffer reads it
  *             EFAULT  the buffer cannot be written; nothing is lost
+ *             ENOMEM  memory is short; nothing is lost
  *   poll(2)   Returns POLLIN | POLLRDNORM while a record can be read. A program
  *             that sleeps here, in read(2) or on an epoll(7) set is woken a
  *             quarter of a millisecond after a call returned.
  *   lseek(2)  (0, SEEK_SET) goes back to the oldest record that is still held.
  *             (0, SEEK_END) goes to the end, so that only later records follow.
  *             Another whence fails with ESPIPE, or with EINVAL if it is not a
- *             valid whence. Another offset fails with EINVAL. pread(2) ignores
- *             its offset. readv(2) is one read(2) for each buffer: after a
- *             buffer that was filled completely, it waits to fill the next one.
+ *             valid whence. Another offset fails with EINVAL. ENOMEM if memory
+ *             is short. pread(2) ignores its offset. readv(2) is one read(2)
+ *             for each buffer: after a buffer that was filled completely, it
+ *             waits to fill the next one.
  *   ioctl(2)  SETNSMON_IOC_*, below. ENOTTY for a number that is not listed,
  *             EINVAL for a listed number with another size or direction,
  *             EFAULT for a bad pointer.
@@ -345,7 +347,7 @@ enum setnsmon_format {
  *
  * @abi_version: SETNSMON_ABI_VERSION of the module
  * @record_size: bytes of each record in binary format
- * @cpus: possible CPUs, each with two rings
+ * @cpus: CPUs that have rings: all that were online since the module was loaded
  * @ring_records: records that one ring holds
  */
 struct setnsmon_info {
