@@ -6,6 +6,7 @@
 #ifndef SETNSMON_COMPAT_H
 #define SETNSMON_COMPAT_H
 
+#include <linux/cpumask.h>
 #include <linux/dcache.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -13,10 +14,17 @@
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kprobes.h>
+#include <linux/log2.h>
 #include <linux/magic.h>
+#include <linux/mm.h>
 #include <linux/ns_common.h>
 #include <linux/proc_ns.h>
 #include <linux/version.h>
+
+#if __has_include(<linux/objpool.h>)
+#include <linux/objpool.h>
+#define COMPAT_HAS_OBJPOOL
+#endif
 
 /*
  * Requirements of setnsmon, reported here before they cause obscure compiler errors.
@@ -151,6 +159,31 @@ static inline void compat_init_hard_irq_work(struct irq_work *work,
 #else
 	init_irq_work(work, function);
 	atomic_set(&work->flags, IRQ_WORK_HARD_IRQ);
+#endif
+}
+
+/*
+ * Returns the bytes that a kretprobe takes for @maxactive instances with @data_size bytes of
+ * data each.
+ *
+ * 6.7, "lib: objpool added: ring-array based lockless MPMC" and "kprobes: kretprobe scalability
+ * improvement": each possible CPU has an area of whole pages with its share of the instances
+ * and with room for pointers to all of them (objpool_init() in lib/objpool.c). Earlier kernels
+ * allocate each instance by itself (register_kretprobe() in kernel/kprobes.c).
+ */
+static inline u64 compat_kretprobe_pool_bytes(unsigned int maxactive, size_t data_size)
+{
+	u64 instance = sizeof(struct kretprobe_instance) + data_size;
+
+	if (!maxactive)
+		return 0;
+#ifdef COMPAT_HAS_OBJPOOL
+	return num_possible_cpus() *
+	       PAGE_ALIGN(sizeof(struct objpool_slot) +
+			  roundup_pow_of_two(maxactive) * sizeof(void *) +
+			  DIV_ROUND_UP(maxactive, num_possible_cpus()) * ALIGN(instance, 8));
+#else
+	return maxactive * (u64)roundup_pow_of_two(instance);
 #endif
 }
 

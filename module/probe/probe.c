@@ -2,6 +2,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "probe/probe.h"
+#include "compat.h"
 #include "probe/disarm.h"
 #include "probe/selftest.h"
 
@@ -11,9 +12,6 @@
 #include <linux/rculist.h>
 
 DEFINE_PER_CPU(const struct pt_regs *, probe_entry_regs);
-
-/* Each call that sleeps inside the probed function holds an instance; few calls do. */
-#define DEFAULT_MAXACTIVE max_t(unsigned int, 64, 4 * num_possible_cpus())
 
 /* The argument of probe_arm(). */
 static struct probe_pair *pairs;
@@ -69,6 +67,17 @@ free_counts:
 	return err;
 }
 
+u64 probe_pool_bytes(const struct probe_pair *all, unsigned int count, unsigned int maxactive)
+{
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (all[i].wanted)
+			sum += compat_kretprobe_pool_bytes(maxactive, all[i].ops.data_size);
+	return sum;
+}
+
 void probe_disarm(void)
 {
 	unsigned int i;
@@ -87,7 +96,7 @@ int probe_arm(struct probe_pair *new_pairs, unsigned int count, unsigned int max
 	for (i = 0; i < count; i++) {
 		if (!pairs[i].wanted)
 			continue;
-		err = probe_arm_pair(&pairs[i], maxactive ?: DEFAULT_MAXACTIVE);
+		err = probe_arm_pair(&pairs[i], maxactive);
 		if (err) {
 			pr_err("cannot probe %s (error %d%s)\n", pairs[i].symbol, err,
 			       err == -ENOENT ? ": this kernel has no such symbol" : "");

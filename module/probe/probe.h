@@ -164,8 +164,11 @@ struct probe_health {
 int probe_arm_pair(struct probe_pair *pair, unsigned int maxactive);
 void probe_disarm_pair(struct probe_pair *pair);
 
+/* Returns the bytes that the instances take after probe_arm() with the same arguments. */
+u64 probe_pool_bytes(const struct probe_pair *pairs, unsigned int count, unsigned int maxactive);
+
 /*
- * Arms the wanted ones of @count pairs. A @maxactive of 0 selects the default. If any cannot
+ * Arms the wanted ones of @count pairs, each with room for @maxactive calls. If any cannot
  * be armed, none stays armed, and the error is returned with the reason in the kernel log.
  * May sleep.
  */

@@ -15,7 +15,6 @@
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
-#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/topology.h>
@@ -132,15 +131,8 @@ static void free_rings(void)
 
 int rings_init(unsigned int records, size_t entry_bytes)
 {
-	size_t bytes = rings_cpu_bytes(records, entry_bytes);
 	int err;
 
-	/* Fail early: the allocator would first empty the whole machine. */
-	if (bytes / PAGE_SIZE > totalram_pages() / 2 / num_online_cpus()) {
-		pr_err("no memory for %u CPUs x %zu KiB: load with a smaller ring_records=\n",
-		       num_online_cpus(), bytes / 1024);
-		return -ENOMEM;
-	}
 	ring_records = records;
 	ring_words = words_of(entry_bytes);
 	set.cpus = vzalloc_node(array_size(nr_cpu_ids, sizeof(*set.cpus)), NUMA_NO_NODE);

@@ -9,10 +9,6 @@
 #include <linux/percpu.h>
 #include <linux/types.h>
 
-/* Limits of the module parameter ring_records, which is a power of two. */
-#define RINGS_MIN_RECORDS 16
-#define RINGS_MAX_RECORDS (1U << 20)
-
 DECLARE_PER_CPU(struct cpu_rings, cpu_rings);
 
 /*

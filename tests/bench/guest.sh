@@ -349,12 +349,12 @@ readers_stream() # COUNT
 	difference "$1_event" "${ticks[0]}" "${ticks[1]}" $((many - few))
 }
 
-# One CPU is there, and so many could be: each has its rings, and a reader looks into all of them
+# One CPU is online, and so many are possible: only the one that is online has rings
 on_all_cpus()
 {
 	bare
 	load
-	value memory_kib "$(dmesg | sed -nE 's/.*setnsmon: .* ([0-9]+) KiB$/\1/p' | tail -n 1)"
+	value memory_kib "$(dmesg | sed -nE 's/.*setnsmon: .* CPUs: ([0-9]+) KiB;.*/\1/p' | tail -n 1)"
 	value memory_vmalloc_kib "$(awk '/\[setnsmon\]/ { sum += $2 } END { print int(sum / 1024) }' /proc/vmallocinfo)"
 	cost
 	must ./calls stream 1024

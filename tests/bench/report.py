@@ -188,7 +188,7 @@ def possible_cpus(found):
                          grouped(values["memory_kib"]), grouped(values["memory_vmalloc_kib"])])
     if not rows:
         return []
-    return ["### Possible CPUs", "", "A reader merges the rings of all possible CPUs; one of them is online here. The "
+    return ["### Possible CPUs", "", "One CPU is online, and only such a CPU has rings. The "
             "rate is that of a machine that executes one instruction a nanosecond.", ""] + \
         rows_of(["possible CPUs", "instructions a binary event", "events a second", "KiB, as printed at load",
                  "KiB, in `/proc/vmallocinfo`"], rows)

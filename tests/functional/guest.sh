@@ -4,7 +4,7 @@
 # (setnsmon) are in the directory above.
 #
 #	guest.sh		all tests
-#	guest.sh GUEST		those for one kind of guest: serial, parallel, stress or stress-serial
+#	guest.sh GUEST		those for one kind of guest: serial, small, parallel, stress or stress-serial
 #	guest.sh NAME...	those whose name contains a NAME
 #
 # tests/lib/registry lists the tests. Processors that run at the same time (`vm run -p`) show races, but QEMU 7.2 may
@@ -109,7 +109,7 @@ wanted()
 	(($#)) || return 0
 	for filter; do
 		case $filter in
-		serial | parallel | stress | stress-serial) [[ $filter != "$guest" ]] || return 0 ;;
+		serial | small | parallel | stress | stress-serial) [[ $filter != "$guest" ]] || return 0 ;;
 		*) [[ $name != *"$filter"* ]] || return 0 ;;
 		esac
 	done

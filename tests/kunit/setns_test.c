@@ -6,6 +6,7 @@
 #include "suite.h"
 #include "../../module/capture/setns.c"
 
+#include "budget.h"
 #include "reader.h"
 
 #include <linux/delay.h>
@@ -550,7 +551,7 @@ static int set_up(struct kunit_suite *suite)
 	int err = links_verify();
 
 	if (!err)
-		err = rings_init(RINGS_MIN_RECORDS, sizeof(struct event));
+		err = rings_init(BUDGET_MIN_RECORDS, sizeof(struct event));
 	if (err)
 		return err;
 	err = reader_init(&reader);

@@ -94,7 +94,7 @@ def out_of_range(check):
                                               "from 16 to 1048576")
                     for text, number in ((b"0xf", 15), (b"0x11", 17), (b"017", 15),
                                          (b"0x100001", 1048577), (b"0xffffffff", 4294967295),
-                                         (b"0x80000000", 2147483648), (b"+0", 0), (b"00", 0),
+                                         (b"0x80000000", 2147483648), (b"+1", 1), (b"01", 1),
                                          (b"0x3ff", 1023))])
     refused(check, [(b"maxactive=" + text, f"maxactive={number}: must be from 0 to 65536")
                     for text, number in ((b"0x10001", 65537), (b"0200001", 65537),
@@ -117,7 +117,7 @@ def good(check):
     accepted(check, b"ring_records=020 maxactive=01", ring_records=16, maxactive=1)
     accepted(check, b" ring-records=+128  maxactive=0 ", ring_records=128, maxactive=0)
     accepted(check, b'ring_records="16"', ring_records=16)
-    accepted(check, b"maxactive=65536", maxactive=65536)
+    accepted(check, b"ring_records=00 maxactive=32768", ring_records=0, maxactive=32768)
 
 
 @case("a parameter that it lacks is reported and does no harm")

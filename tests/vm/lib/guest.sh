@@ -294,7 +294,7 @@ cmd_run()
 	parse_options run k:c:m:t:a:q:o:i:blpz "$@"
 	((${#ARGS[@]})) || usage_error "run: no command"
 	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
-	set_machine 1024 300
+	set_machine 2048 300
 	read -ra extra <<<"${OPT[q]:-}"
 	need kernel ${BENCH:+bench} ${LAYER:+shell}
 	dir=$(_run_dir "${OPT[o]:-}")
@@ -310,7 +310,7 @@ cmd_shell()
 	((${#ARGS[@]} == 0)) || usage_error "shell: unknown argument '${ARGS[0]}'"
 	[[ -t 0 && -t 1 ]] || die "shell: needs a terminal" "for a script: $VM_NAME run -- COMMAND"
 	kernel_load "${OPT[k]:-$DEFAULT_KERNEL}"
-	set_machine 1024 0
+	set_machine 2048 0
 	LAYER=1
 	need kernel shell
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/setnsmon-vm.XXXXXX")
