@@ -409,6 +409,24 @@ def each_of_removing(check):
     print(f"# allocations of rmmod that failed: {dict(asked)}")
 
 
+@case("removing, while functions cannot leave the filter of kprobes: the module stays until they can")
+def stuck(check):
+    must("insmod", f"{MODULES}/stuck.ko")
+    try:
+        quiet, log = Quiet(), Log()
+        for times in 1, 2, 5:
+            must("insmod", MODULE)
+            put("/sys/module/stuck/parameters/times", str(times))
+            check.eq(delete_module(), "", f"{times} failures")
+            check("cannot take a probe off" in log.new(), f"{times} failures: the log does not say so")
+            check.eq(lines_of("/sys/module/stuck/parameters/times"), ["0"], f"{times} failures: still to come")
+            quiet.check(check, f"{times} failures")
+    finally:
+        must("rmmod", "stuck")
+    others_fire(check, "afterwards")
+    works(check, "afterwards")
+
+
 @case("a load that fails, with each allocation failing in turn: no probe is left, and others still fire")
 def each_of_failing(check):
     asked = collections.Counter()
