@@ -192,7 +192,7 @@ device()
 counter_files()
 {
 	local name
-	for name in entered recorded missed ret_unknown readers; do
+	for name in entered recorded missed ret_unknown readers other_probes unarmed; do
 		same "$1 $2" "$(stat -c '0%a %U:%G' "/sys/class/misc/setnsmon/$name")" || return
 	done
 }
