@@ -19,12 +19,14 @@
 
 /**
  * struct open_file - one open file of the device
+ * @sleepers: the queue in which its readers wait for records
  * @lock: protects everything below; never held while waiting for a record
  * @reader: its position
  * @format: enum setnsmon_format
  * @line: room for one line of text, allocated with the first one
  */
 struct open_file {
+	struct wakeup_queue sleepers;
 	struct mutex lock;
 	struct reader reader;
 	u32 format;
@@ -51,16 +53,19 @@ static int device_open(struct inode *inode, struct file *file)
 		return err;
 	}
 	mutex_init(&open->lock);
+	wakeup_queue_add(&open->sleepers);
 	file->private_data = open;
 	stats_add_reader();
 	return 0;
 }
 
+/* Nobody is in the queue: system calls keep the file open, and epoll left before (__fput()). */
 static int device_release(struct inode *inode, struct file *file)
 {
 	struct open_file *open = file->private_data;
 
 	stats_remove_reader();
+	wakeup_queue_remove(&open->sleepers);
 	reader_exit(&open->reader);
 	kfree(open->line);
 	mutex_destroy(&open->lock);
@@ -137,6 +142,13 @@ static ssize_t deliver(struct open_file *open, char __user *buf, size_t size)
 	return done;
 }
 
+/* Returns whether a record is ready. A caller that is queued is woken for the next one. */
+static bool ready_or_awaited(const struct open_file *open)
+{
+	wakeup_await();
+	return reader_ready(&open->reader);
+}
+
 static ssize_t device_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
 {
 	struct open_file *open = file->private_data;
@@ -157,7 +169,7 @@ static ssize_t device_read(struct file *file, char __user *buf, size_t size, lof
 			return -EAGAIN;
 		if (signal_pending(current)) /* a write that does not end keeps the reader ready */
 			return -ERESTARTSYS;
-		err = wait_event_interruptible(wakeup_queue, reader_ready(&open->reader));
+		err = wait_event_interruptible(open->sleepers.head, ready_or_awaited(open));
 		if (err)
 			return err;
 	}
@@ -167,9 +179,8 @@ static __poll_t device_poll(struct file *file, poll_table *table)
 {
 	struct open_file *open = file->private_data;
 
-	poll_wait(file, &wakeup_queue, table);
-	smp_mb(); /* R of wakeup.c; read() has it in prepare_to_wait_event() */
-	return reader_ready(&open->reader) ? EPOLLIN | EPOLLRDNORM : 0;
+	poll_wait(file, &open->sleepers.head, table);
+	return ready_or_awaited(open) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static loff_t device_llseek(struct file *file, loff_t offset, int whence)
@@ -192,7 +203,7 @@ static loff_t device_llseek(struct file *file, loff_t offset, int whence)
 		return err;
 	/* Rewinding may make records readable again for others waiting on this file. */
 	if (whence == SEEK_SET)
-		wakeup_now();
+		wakeup_now(&open->sleepers);
 	return 0;
 }
 

@@ -119,14 +119,20 @@ inline smp_wmb(t)
 	}
 }
 
+/* To be used inside of a d_step. */
+inline full_barrier(t)
+{
+	copy(cur[t], acq[t]);
+	join(cur[t], shared);
+	copy(shared, cur[t]);
+	copy(acq[t], cur[t]);
+	copy(rel[t], cur[t])
+}
+
 inline smp_mb(t)
 {
 	d_step {
-		copy(cur[t], acq[t]);
-		join(cur[t], shared);
-		copy(shared, cur[t]);
-		copy(acq[t], cur[t]);
-		copy(rel[t], cur[t])
+		full_barrier(t)
 	}
 }
 
