@@ -21,11 +21,6 @@
 #include <linux/proc_ns.h>
 #include <linux/version.h>
 
-#if __has_include(<linux/objpool.h>)
-#include <linux/objpool.h>
-#define COMPAT_HAS_OBJPOOL
-#endif
-
 /*
  * Requirements of setnsmon, reported here before they cause obscure compiler errors.
  * dkms.conf has the same list, to skip kernels that do not meet them.
@@ -177,7 +172,7 @@ static inline u64 compat_kretprobe_pool_bytes(unsigned int maxactive, size_t dat
 
 	if (!maxactive)
 		return 0;
-#ifdef COMPAT_HAS_OBJPOOL
+#ifdef OBJPOOL_NR_OBJECT_MAX /* by <linux/kprobes.h> */
 	return num_possible_cpus() *
 	       PAGE_ALIGN(sizeof(struct objpool_slot) +
 			  roundup_pow_of_two(maxactive) * sizeof(void *) +
