@@ -41,7 +41,7 @@
 
 #define SWUNG_FD  100
 #define BATCH	  2000
-#define MAX_MOVES 8000 /* in a batch: less than a ring holds */
+#define MAX_MOVES 8000UL /* in a batch: less than a ring holds */
 #define WATCHED	  2
 
 typedef uint32_t u32;
@@ -168,6 +168,7 @@ struct shared {
 	atomic_uint running;
 	atomic_uint resting;
 	atomic_ulong moves;
+	atomic_ulong most_moves; /* the one that moves waits when it has made so many */
 };
 
 static struct shared *shared;
@@ -302,6 +303,10 @@ static void move(void)
 	for (;;) {
 		if (!atomic_load_explicit(&shared->running, memory_order_relaxed))
 			rest();
+		if (atomic_load(&shared->moves) >= atomic_load(&shared->most_moves)) {
+			sched_yield();
+			continue;
+		}
 		if (syscall(SYS_setns, side_fds[FIRST_PROCESS], kinds) ||
 		    syscall(SYS_setns, side_fds[SECOND_PROCESS], kinds))
 			die("setns of the one that moves");
@@ -773,6 +778,7 @@ static void run(u64 wanted, u64 least, double limit)
 
 	memcpy(before, home, sizeof(before));
 	while ((sum.calls < wanted || met() < least) && sum.wrong < 100 && seconds() < end) {
+		atomic_store(&shared->most_moves, sum.moves + MAX_MOVES);
 		atomic_store(&shared->running, 1);
 		while (atomic_load(&shared->resting))
 			sched_yield();
