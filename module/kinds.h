@@ -30,14 +30,14 @@
  * @lent: the link of a process behind a pidfd that the caller then shares. A process lends
  *	its own pid and time namespaces, never those of its children
  * @slot: the location of the moved link below a struct nsproxy. links.c defines the macros:
- *	IN_PROXY(member, structure), IN_PROXY_OPAQUE(member) for a structure that modules
- *	cannot see into, and NOT_ONE_SLOT where no or more than one member changes
+ *	IN_PROXY(member, structure), and NOT_ONE_SLOT where a join changes another number of
+ *	pointers than one. A join of a mount namespace also changes the root
  */
 #define NS_KINDS(KIND)									\
 	KIND(CLONE_NEWCGROUP, "cgroup", CGROUP, CGROUP,					\
 	     IN_PROXY(cgroup_ns, struct cgroup_namespace))				\
 	KIND(CLONE_NEWIPC, "ipc", IPC, IPC, IN_PROXY(ipc_ns, struct ipc_namespace))	\
-	KIND(CLONE_NEWNS, "mnt", MNT, MNT, IN_PROXY_OPAQUE(mnt_ns))			\
+	KIND(CLONE_NEWNS, "mnt", MNT, MNT, NOT_ONE_SLOT)					\
 	KIND(CLONE_NEWNET, "net", NET, NET, IN_PROXY(net_ns, struct net))		\
 	KIND(CLONE_NEWPID, "pid", PID_FOR_CHILDREN, PID,				\
 	     IN_PROXY(pid_ns_for_children, struct pid_namespace))			\

@@ -12,6 +12,7 @@
 #include <linux/audit.h>
 #include <linux/cgroup.h>
 #include <linux/cred.h>
+#include <linux/fs_struct.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -109,6 +110,54 @@ static __always_inline void caller_fill(struct event_caller *to, struct caller c
 	store_pair(&to->loginuid, __kuid_val(audit_get_loginuid(caller.task)),
 		   audit_get_sessionid(caller.task));
 	caller_fill_ids(to, caller.cred);
+}
+
+/**
+ * struct caller_place - root and working directory, as pointers that only serve comparison
+ * @root_mnt: mount of the root directory
+ * @root_dentry: the root directory in it
+ * @pwd_mnt: mount of the working directory
+ * @pwd_dentry: the working directory in it
+ */
+struct caller_place {
+	const struct vfsmount *root_mnt;
+	const struct dentry *root_dentry;
+	const struct vfsmount *pwd_mnt;
+	const struct dentry *pwd_dentry;
+};
+
+/*
+ * Fills in the place. A task that shares its directories with others cannot join a mount
+ * namespace (mntns_install() in fs/namespace.c), so it does not matter that they may change
+ * them now.
+ */
+static __always_inline void caller_fill_place(struct caller_place *to)
+{
+	const struct fs_struct *fs = current->fs;
+
+	to->root_mnt = data_race(fs->root.mnt);
+	to->root_dentry = data_race(fs->root.dentry);
+	to->pwd_mnt = data_race(fs->pwd.mnt);
+	to->pwd_dentry = data_race(fs->pwd.dentry);
+}
+
+/* The directories that a call changed. */
+enum caller_move {
+	CALLER_STAYED,
+	CALLER_MOVED_PWD, /* only the working directory */
+	CALLER_MOVED_ROOT,
+};
+
+static inline enum caller_move caller_move(const struct caller_place *from)
+{
+	struct caller_place now;
+
+	caller_fill_place(&now);
+	if (now.root_mnt != from->root_mnt || now.root_dentry != from->root_dentry)
+		return CALLER_MOVED_ROOT;
+	if (now.pwd_mnt != from->pwd_mnt || now.pwd_dentry != from->pwd_dentry)
+		return CALLER_MOVED_PWD;
+	return CALLER_STAYED;
 }
 
 #endif /* SETNSMON_CALLER_H */

@@ -2,8 +2,11 @@
 #include "capture/class.h"
 #include "capture/links.h"
 #include "capture/userns.h"
+#include "kinds.h"
 
 #include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/mm_types.h>
 #include <linux/proc_ns.h>
 
 /* A user namespace that may be gone, known by its depth and its inode number. */
@@ -47,27 +50,79 @@ static const struct user_namespace *link_userns(unsigned int link)
 	return ns ? ns->ops->owner(ns) : current_user_ns();
 }
 
-static bool is_host_admin(const struct event_before *before)
+/*
+ * Returns whether the caller's rights are those of its program. The file may go away while
+ * another thread replaces it (PR_SET_MM_EXE_FILE), but neither its memory nor that of its
+ * inode does within this RCU read section.
+ */
+static bool rights_are_lent(void)
 {
-	return before->userns_level == 0 && before->cap_effective & BIT_ULL(CAP_SYS_ADMIN);
+	const struct file *exe = NULL;
+	const struct inode *inode = NULL;
+
+	if (!uid_eq(current_uid(), GLOBAL_ROOT_UID))
+		return true;
+	if (current->mm)
+		exe = rcu_dereference_sched(current->mm->exe_file);
+	if (exe)
+		inode = READ_ONCE(exe->f_inode);
+	return inode && READ_ONCE(inode->i_mode) & S_ISUID;
 }
 
-enum ring_class class_of_untracked(const struct event_before *before)
+/* Returns the class of a change that took rights which not everybody has. */
+static enum ring_class class_of_privileged(const u32 *after, u32 changed, bool left_chroot)
 {
-	return is_host_admin(before) ? RING_PROTECTED : RING_PLAIN;
+	u32 left = changed & CLASS_EXIT_LINKS;
+	bool is_exit = left_chroot;
+
+	for (; left; left &= left - 1)
+		is_exit |= links_is_initial(__ffs(left), after[__ffs(left)]);
+	if (!is_exit)
+		return RING_ENTRY;
+	return rights_are_lent() ? RING_EXIT_LENT : RING_EXIT;
 }
 
-enum ring_class class_of_success(const struct event_before *before, u32 changed)
+/*
+ * Returns whether a success would change something that the links do not show: the root
+ * directory, or the links of a process that could not be read.
+ */
+static bool changes_unseen(const struct event_target *target, u32 nstype, u32 type)
+{
+	if (type)
+		return type == CLONE_NEWNS && (!nstype || nstype == type);
+	if (!(target->has & SETNSMON_HAS_OWNER) || !nstype || nstype & ~NS_KIND_BITS)
+		return false;
+	return nstype & CLONE_NEWNS || !(target->has & SETNSMON_HAS_TARGET_LINKS);
+}
+
+enum ring_class class_of_untracked(const struct event_before *before,
+				   const struct event_target *target, u32 nstype)
+{
+	u32 type = target->has & SETNSMON_HAS_TARGET_NS ? target->type : 0;
+	const u32 *links = target->has & SETNSMON_HAS_TARGET_LINKS ? target->links : NULL;
+	u32 after[SETNSMON_LINKS];
+	u32 changed;
+
+	if (!class_caller_is_admin(before))
+		return RING_PLAIN;
+	changed = links_after_join(after, before->links, nstype, type, target->inum, links);
+	if (changed)
+		return class_of_privileged(after, changed, false);
+	return changes_unseen(target, nstype, type) ? RING_ENTRY : RING_PLAIN;
+}
+
+enum ring_class class_of_success_slowly(const struct event_before *before, const u32 *after,
+					u32 changed, bool left_chroot)
 {
 	struct userns_ref own;
+	u32 left;
 
-	if (!changed)
-		return RING_PLAIN;
-	if (is_host_admin(before))
-		return RING_PROTECTED;
+	if (class_caller_is_admin(before))
+		return changed || left_chroot ? class_of_privileged(after, changed, left_chroot)
+					      : RING_PLAIN;
 	own = own_subtree(before);
-	for (; changed; changed &= changed - 1)
-		if (!is_within(link_userns(__ffs(changed)), own))
-			return RING_PROTECTED;
+	for (left = changed; left; left &= left - 1)
+		if (!is_within(link_userns(__ffs(left)), own))
+			return class_of_privileged(after, changed, left_chroot);
 	return RING_PLAIN;
 }

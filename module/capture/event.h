@@ -117,23 +117,35 @@ struct event_target {
 };
 
 /**
+ * struct event_form - what decides how the event is read, in one word
+ * @entry_abi: enum setnsmon_abi of the entry; with @event.number it gives that of the call
+ * @tracked: false if the return could not be followed
+ * @call_class: enum setnsmon_class
+ * @root_moved: true if the call changed the caller's root or working directory
+ */
+struct event_form {
+	u8 entry_abi;
+	u8 tracked;
+	u8 call_class;
+	u8 root_moved;
+} __aligned(4);
+
+/**
  * struct event - one call of setns(2)
  * @key: @key.stamp is the time of the event on the boot clock
  * @real_ns: the same instant on the wall clock
- * @duration_ns: time from entry to return; valid if @tracked
+ * @duration_ns: time from entry to return; valid if @form.tracked
  * @caller: the caller
  * @before: the caller at entry
  * @fd: first argument
  * @nstype: second argument
  * @changed: a bit for each link (enum setnsmon_link) that the call changed; valid if
- *	@tracked
- * @ret: return value; valid if @tracked
+ *	@form.tracked
+ * @ret: return value; valid if @form.tracked
  * @number: number of the system call, as the caller passed it
- * @entry_abi: enum setnsmon_abi of the entry; with @number it gives that of the call
- * @tracked: false if the return could not be followed
- * @pad: lets one store set all four bytes
+ * @form: see there
  * @target: the file behind @fd
- * @after: the caller at return; valid if @tracked and @changed is not 0
+ * @after: the caller at return; valid if @form.tracked and @changed is not 0
  */
 struct event {
 	struct stream_key key;
@@ -146,9 +158,7 @@ struct event {
 	u32 changed;
 	s32 ret;
 	u32 number;
-	u8 entry_abi;
-	u8 tracked;
-	u16 pad;
+	struct event_form form;
 	struct event_target target;
 	struct event_after after;
 };

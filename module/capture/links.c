@@ -19,13 +19,13 @@ const struct file_operations *links_file_ops;
 
 size_t links_mnt_ns_offset;
 
-/* @in_ns of an opaque structure is learnt. */
-#define IN_PROXY(member, structure)	   offsetof(struct nsproxy, member), offsetof(structure, ns)
-#define IN_PROXY_OPAQUE(member)		   offsetof(struct nsproxy, member), 0
-#define NOT_ONE_SLOT			   0, 0
+#define IN_PROXY(member, structure)                                                                \
+	offsetof(struct nsproxy, member), offsetof(structure, ns),                                 \
+		(int)offsetof(structure, user_ns) - (int)offsetof(structure, ns)
+#define NOT_ONE_SLOT			   0, 0, 0
 #define SLOT(bit, name, moved, lent, slot) [const_ilog2(bit)] = { slot, SETNSMON_LINK_##moved },
 
-struct link_slot link_slots[32] = { NS_KINDS(SLOT) };
+const struct link_slot link_slots[32] = { NS_KINDS(SLOT) };
 
 /* The files in which the kernel itself shows the ten links. */
 static const struct link_file {
@@ -49,7 +49,7 @@ static const struct link_file {
 static int check_layout(const struct file *file, const struct link_file *expected)
 {
 	const struct inode *inode = file_inode(file);
-	const struct ns_common *ns = inode->i_private;
+	struct ns_common *ns = inode->i_private;
 
 	if (inode->i_sb->s_magic != NSFS_MAGIC ||
 	    (links_file_ops && file->f_op != links_file_ops)) {
@@ -60,6 +60,10 @@ static int check_layout(const struct file *file, const struct link_file *expecte
 		pr_err("%s is %lu of type %#x, but its struct ns_common says %u of type %#x\n",
 		       expected->path, (unsigned long)inode->i_ino, expected->kind, ns->inum,
 		       compat_ns_type(ns));
+		return -EOPNOTSUPP;
+	}
+	if (links_owner(ns, expected->kind) != ns->ops->owner(ns)) {
+		pr_err("the owner of %s is not where its structure has it\n", expected->path);
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -79,7 +83,6 @@ static int learn_mnt_ns(const struct file *file)
 	}
 	links_file_ops = file->f_op;
 	links_mnt_ns_offset = offset;
-	link_slots[const_ilog2(CLONE_NEWNS)].in_ns = offset;
 	return 0;
 }
 
@@ -183,4 +186,40 @@ int links_verify(void)
 	else if (err == -EOPNOTSUPP)
 		pr_err("not loaded, because records would be wrong: unsupported kernel layout\n");
 	return err;
+}
+
+static u32 move_link(u32 *after, unsigned int link, u32 inum)
+{
+	u32 moved = after[link] != inum ? BIT(link) : 0;
+
+	after[link] = inum;
+	return moved;
+}
+
+/* Joining a time namespace moves the link for children, too. */
+static u32 join_kind(u32 *after, const struct ns_kind *kind, u32 inum)
+{
+	u32 moved = 0;
+	u32 left;
+
+	for (left = kind->moves; left; left &= left - 1)
+		moved |= move_link(after, __ffs(left), inum);
+	return moved;
+}
+
+u32 links_after_join(u32 *after, const u32 *before, u32 kinds, u32 type, u32 inum, const u32 *links)
+{
+	u32 moved = 0;
+
+	memcpy(after, before, SETNSMON_LINKS * sizeof(*after));
+	if (type)
+		return !kinds || kinds == type ? join_kind(after, &ns_kinds[__ffs(type)], inum) : 0;
+	if (!links || kinds & ~NS_KIND_BITS)
+		return 0;
+	for (; kinds; kinds &= kinds - 1) {
+		const struct ns_kind *kind = &ns_kinds[__ffs(kinds)];
+
+		moved |= join_kind(after, kind, links[kind->lent]);
+	}
+	return moved;
 }

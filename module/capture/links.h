@@ -13,6 +13,7 @@
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/proc_ns.h>
 #include <linux/sched.h>
 #include <linux/setnsmon.h>
 #include <linux/time_namespace.h>
@@ -37,6 +38,15 @@ extern const struct file_operations *links_file_ops;
 /* Inode numbers of the initial namespaces, indexed by enum setnsmon_link. */
 extern u32 links_initial[SETNSMON_LINKS];
 
+/*
+ * Predicts the links of a caller after it joined a target: fills in @after and returns a bit
+ * for each link that differs from @before. The target is the namespace @inum of the kind
+ * @type if @type is not 0. Otherwise it is the process with these @links, or NULL. A bit in
+ * @kinds for each kind that the caller asks for, or none for any. Any context.
+ */
+u32 links_after_join(u32 *after, const u32 *before, u32 kinds, u32 type, u32 inum,
+		     const u32 *links);
+
 /* Returns whether @inum is the initial namespace of that link. Any context. */
 static inline bool links_is_initial(unsigned int link, u32 inum)
 {
@@ -45,19 +55,21 @@ static inline bool links_is_initial(unsigned int link, u32 inum)
 
 /**
  * struct link_slot - location of the one link that setns(2) moves for a kind
- * @in_proxy: offset of the pointer in struct nsproxy, 0 if there is no such pointer or the
- *	call moves more than one
+ * @in_proxy: offset of the pointer in struct nsproxy, 0 if the call does not move exactly this
+ *	pointer
  * @in_ns: offset of the ns_common in the structure that it points to
+ * @owner: distance from the ns_common to the pointer to the owner, 0 if it is not known
  * @link: enum setnsmon_link
  */
 struct link_slot {
 	u16 in_proxy;
 	u16 in_ns;
-	u32 link;
+	s16 owner;
+	u16 link;
 };
 
 /* Indexed by the number of the CLONE_NEW* bit. */
-extern struct link_slot link_slots[32];
+extern const struct link_slot link_slots[32];
 
 /* Offset of the ns_common in struct mnt_namespace, which is opaque to modules. */
 extern size_t links_mnt_ns_offset;
@@ -99,6 +111,19 @@ static inline const struct ns_common *links_at(const struct nsproxy *proxy,
 	const char *ns = *(const char *const *)((const char *)proxy + slot->in_proxy);
 
 	return (const struct ns_common *)(ns + slot->in_ns);
+}
+
+/*
+ * Returns the user namespace that owns a namespace of the kind @type, NULL for the initial
+ * user namespace. owner() of each kind reads one pointer, but calling it costs more.
+ */
+static __always_inline const struct user_namespace *links_owner(struct ns_common *ns, u32 type)
+{
+	s16 at = link_slots[__ffs(type)].owner;
+
+	if (likely(at))
+		return *(const struct user_namespace *const *)((const char *)ns + at);
+	return ns->ops->owner(ns);
 }
 
 /* Fills in the eight links of the nsproxy. Each switch folds to its loads. */

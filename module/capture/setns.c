@@ -18,9 +18,11 @@
  * only the caller can change the meaning of a descriptor. fdget() relies on that, too.
  */
 enum snapshot {
-	SNAP_FULL,   /* the call can do anything */
-	SNAP_TARGET, /* it can only fail, or join one known namespace and move one link */
-	SNAP_NONE,   /* it can only fail with EBADF */
+	SNAP_NONE = -1,	  /* the call can only fail with EBADF */
+	SNAP_FULL,	  /* it can do anything except join a mount namespace */
+	SNAP_TARGET,	  /* it can only fail, or join one known namespace and move one link */
+	SNAP_PLACE,	  /* it can do anything: SNAP_FULL, and the caller's directories */
+	SNAP_LIMITED = 8, /* added to another value: the quota limits the caller */
 };
 
 /**
@@ -28,13 +30,15 @@ enum snapshot {
  * @entered: time of the entry
  * @regs: user registers, which stay in place until the call returns
  * @snap: which of the following members are valid
+ * @held: the counter of the quota, with SNAP_LIMITED
  * @ns: SNAP_TARGET: the namespace behind the descriptor
  * @changes: SNAP_TARGET: a bit for the link that a success changes, or 0 if the caller is in
  *	@ns already
  * @old_inum: SNAP_TARGET: that link at entry, if @changes is not 0
- * @target: SNAP_FULL: the target at entry
- * @before: SNAP_FULL: the caller at entry
- * @after: SNAP_FULL: the caller at the return, if the call succeeded
+ * @target: SNAP_FULL, SNAP_PLACE: the target at entry
+ * @before: SNAP_FULL, SNAP_PLACE: the caller at entry
+ * @after: SNAP_FULL, SNAP_PLACE: the caller at the return, if the call succeeded
+ * @place: SNAP_PLACE: the caller's directories at entry
  */
 struct inflight {
 	ktime_t entered;
@@ -43,43 +47,51 @@ struct inflight {
 	u32 changes;
 	u32 old_inum;
 	struct ns_common *ns;
+	atomic_t *held;
 	struct event_target target;
 	struct event_before before;
 	struct event_after after;
+	struct caller_place place;
 };
 
-static __always_inline void fill_snapshot(struct inflight *in, const struct file *file)
+/* A call joins only kinds that its second argument names, or any kind if that is 0. */
+static __always_inline void fill_snapshot(struct inflight *in, const struct file *file, u32 nstype)
 {
 	caller_fill_before(&in->before, get_caller());
 	target_fill_file(&in->target, file);
+	if (!nstype || nstype & CLONE_NEWNS) {
+		caller_fill_place(&in->place);
+		in->snap = SNAP_PLACE;
+	} else {
+		in->snap = SNAP_FULL;
+	}
 }
 
 /* Keeps the caller and the target. */
-static noinline enum snapshot snapshot_full(struct inflight *in, const struct file *file)
+static noinline notrace void snapshot_full(struct inflight *in, const struct file *file, u32 nstype)
 {
-	fill_snapshot(in, file);
-	return SNAP_FULL;
+	fill_snapshot(in, file, nstype);
 }
 
 /*
  * Keeps all of it for a shared fd table: until setns(2) looks, another task may close the
  * descriptor or replace the file behind it.
  */
-static noinline enum snapshot snapshot_shared_fd(struct inflight *in, unsigned int number)
+static noinline notrace void snapshot_shared_fd(struct inflight *in, unsigned int number,
+						u32 nstype)
 {
 	struct fd fd = fdget(number);
 
-	fill_snapshot(in, compat_fd_file(fd));
+	fill_snapshot(in, compat_fd_file(fd), nstype);
 	fdput(fd);
-	return SNAP_FULL;
 }
 
 /*
  * Keeps a namespace whose join moves one link of the nsproxy. The file holds the namespace
  * until the call returns. Only that link can be lost, and only if the call leads elsewhere.
  */
-static __always_inline enum snapshot snapshot_ns(struct inflight *in, struct ns_common *ns,
-						 const struct link_slot *slot)
+static __always_inline void snapshot_ns(struct inflight *in, struct ns_common *ns,
+					const struct link_slot *slot)
 {
 	const struct ns_common *own = links_at(current->nsproxy, slot);
 
@@ -89,35 +101,44 @@ static __always_inline enum snapshot snapshot_ns(struct inflight *in, struct ns_
 		in->changes = BIT(slot->link);
 		in->old_inum = own->inum;
 	}
-	return SNAP_TARGET;
+	in->snap = SNAP_TARGET;
 }
 
 /*
  * Decides what to keep. setns(2) takes the file with fget() or fdget(), which find the same
  * one. Negative descriptors are never valid.
  */
-static __always_inline enum snapshot snapshot_entry(struct inflight *in, int fd)
+static __always_inline void snapshot_entry(struct inflight *in, const struct pt_regs *regs,
+					   unsigned int abi)
 {
+	int fd = arch_argument(regs, abi, 0);
 	const struct files_struct *files;
 	const struct link_slot *slot;
 	const struct file *file;
 	struct ns_common *ns;
 
 	if (fd < 0)
-		return SNAP_NONE;
+		goto none;
 	files = current->files;
-	if (unlikely(atomic_read_acquire(&files->count) != 1))
-		return snapshot_shared_fd(in, fd);
+	if (unlikely(atomic_read_acquire(&files->count) != 1)) {
+		snapshot_shared_fd(in, fd, arch_argument(regs, abi, 1));
+		return;
+	}
 	file = target_own_file(files, fd);
 	if (!file)
-		return SNAP_NONE;
+		goto none;
 	ns = target_file_ns(file);
 	if (likely(ns)) {
 		slot = &link_slots[__ffs(compat_ns_type(ns))];
-		if (likely(slot->in_proxy))
-			return snapshot_ns(in, ns, slot);
+		if (likely(slot->in_proxy)) {
+			snapshot_ns(in, ns, slot);
+			return;
+		}
 	}
-	return snapshot_full(in, file);
+	snapshot_full(in, file, arch_argument(regs, abi, 1));
+	return;
+none:
+	in->snap = SNAP_NONE;
 }
 
 /* Stamps the event from one reading of the clock, which it returns. */
@@ -138,12 +159,12 @@ static __always_inline void fill_arguments(struct event *event, const struct pt_
 	event->number = arch_call_number(regs);
 }
 
-/* One store sets all of it, because all of it is constant. */
-static __always_inline void fill_constants(struct event *event, bool tracked, unsigned int abi)
+/* One store sets all of it if all of it is constant. */
+static __always_inline void fill_constants(struct event *event, enum ring_class class,
+					   enum caller_move move, bool tracked, unsigned int abi)
 {
-	event->entry_abi = abi;
-	event->tracked = tracked;
-	event->pad = 0;
+	event->form =
+		(struct event_form){ abi, tracked, class_in_record(class), move != CALLER_STAYED };
 }
 
 /* Copies the target of a full snapshot, without ids and links that it does not have. */
@@ -160,15 +181,16 @@ static __always_inline void copy_target(struct event_target *to, const struct ev
 
 /* Fills in the rest of an event whose target and before are filled in, and publishes it. */
 static __always_inline void commit_returned(struct cpu_rings *here, enum ring_class class,
-					    struct event *event, struct caller caller,
-					    const struct inflight *in, long value, unsigned int abi)
+					    enum caller_move move, struct event *event,
+					    struct caller caller, const struct inflight *in,
+					    long value, unsigned int abi)
 {
 	fill_arguments(event, in->regs, abi);
 	caller_fill(&event->caller, caller);
-	fill_constants(event, true, abi);
+	fill_constants(event, class, move, true, abi);
 	event->ret = value;
 	event->duration_ns = ktime_to_ns(ktime_sub(stamp(event), in->entered));
-	rings_commit(here, class);
+	rings_commit(here, class, event);
 }
 
 /* Commits a call that changed nothing. @snap is a constant for the compiler. */
@@ -191,13 +213,16 @@ static __always_inline void commit_unchanged(const struct inflight *in, enum sna
 	else
 		caller_fill_before(&event->before, caller);
 	event->changed = 0;
-	commit_returned(here, RING_PLAIN, event, caller, in, value, abi);
+	commit_returned(here, RING_PLAIN, CALLER_STAYED, event, caller, in, value, abi);
 }
 
-/* Commits a call with a full snapshot that changed links. */
-static noinline void commit_changed(const struct inflight *in, u32 changed, unsigned int abi)
+/* Commits a call with a full snapshot that changed links, or the caller's directories. */
+static noinline void commit_changed(const struct inflight *in, u32 changed, enum caller_move move,
+				    unsigned int abi)
 {
-	enum ring_class class = class_of_success(&in->before, changed);
+	bool left_chroot = move == CALLER_MOVED_ROOT && !(changed & BIT(SETNSMON_LINK_MNT));
+	enum ring_class class =
+		class_of_success(&in->before, in->after.links, changed, left_chroot);
 	struct cpu_rings *here = rings_here();
 	struct event *event = rings_begin(here, class);
 	struct caller caller = get_caller();
@@ -207,7 +232,7 @@ static noinline void commit_changed(const struct inflight *in, u32 changed, unsi
 	event->changed = changed;
 	memcpy(event->after.links, in->after.links, sizeof(event->after.links));
 	event->after.cap_effective = caller_cap_bits(&caller.cred->cap_effective);
-	commit_returned(here, class, event, caller, in, 0, abi);
+	commit_returned(here, class, move, event, caller, in, 0, abi);
 }
 NOKPROBE_SYMBOL(commit_changed);
 
@@ -222,13 +247,11 @@ static __always_inline bool links_equal(const u32 *a, const u32 *b)
 }
 
 /* Returns a bit for each link that differs. */
-static u32 diff_links(const u32 *a, const u32 *b)
+static notrace u32 diff_links(const u32 *a, const u32 *b)
 {
 	u32 changed = 0;
 	unsigned int i;
 
-	if (links_equal(a, b))
-		return 0;
 	for (i = 0; i < SETNSMON_LINKS; i++)
 		if (a[i] != b[i])
 			changed |= BIT(i);
@@ -242,7 +265,7 @@ static noinline void commit_moved(struct inflight *in, unsigned int abi)
 	caller_fill_before(&in->before, get_caller());
 	memcpy(in->after.links, in->before.links, sizeof(in->after.links));
 	in->before.links[__ffs(in->changes)] = in->old_inum;
-	commit_changed(in, in->changes, abi);
+	commit_changed(in, in->changes, CALLER_STAYED, abi);
 }
 NOKPROBE_SYMBOL(commit_moved);
 
@@ -259,7 +282,8 @@ static __always_inline u32 compare_links(struct inflight *in)
 	/* The task's own pid namespace never changes, only the one for its children. */
 	links[SETNSMON_LINK_PID] = in->before.links[SETNSMON_LINK_PID];
 	links[SETNSMON_LINK_USER] = current_user_ns()->ns.inum;
-	return diff_links(in->before.links, links);
+	return likely(links_equal(in->before.links, links)) ? 0
+							    : diff_links(in->before.links, links);
 }
 
 /* The clock is read last: our own work is no part of the call. */
@@ -267,34 +291,106 @@ static __always_inline void call_entered(struct inflight *in, const struct pt_re
 					 unsigned int abi)
 {
 	in->regs = regs;
-	in->snap = snapshot_entry(in, arch_argument(regs, abi, 0));
+	snapshot_entry(in, regs, abi);
 	in->entered = ktime_get();
 }
 
-static __always_inline void call_returned(struct inflight *in, long value, unsigned int abi)
+static __always_inline void call_limited(struct inflight *in, atomic_t *held)
 {
-	u32 changed = 0;
+	in->held = held;
+	in->snap += SNAP_LIMITED;
+}
 
+static __always_inline void target_returned(struct inflight *in, long value, unsigned int abi)
+{
+	if (unlikely(!value && in->changes))
+		commit_moved(in, abi);
+	else
+		commit_unchanged(in, SNAP_TARGET, value, abi);
+}
+
+static __always_inline void full_returned(struct inflight *in, long value, unsigned int abi)
+{
+	u32 changed = value ? 0 : compare_links(in);
+
+	if (changed)
+		commit_changed(in, changed, CALLER_STAYED, abi);
+	else
+		commit_unchanged(in, SNAP_FULL, value, abi);
+}
+
+static __always_inline void place_returned(struct inflight *in, long value, unsigned int abi)
+{
+	enum caller_move move = value ? CALLER_STAYED : caller_move(&in->place);
+	u32 changed = value ? 0 : compare_links(in);
+
+	if (changed || move != CALLER_STAYED)
+		commit_changed(in, changed, move, abi);
+	else
+		commit_unchanged(in, SNAP_FULL, value, abi);
+}
+
+/* Completes calls that are rare, or slow anyway. */
+static __always_inline void complete_slowly(struct inflight *in, long value, unsigned int abi)
+{
+	if (in->snap >= SNAP_LIMITED + SNAP_NONE) {
+		probe_quota_give(in->held);
+		in->snap -= SNAP_LIMITED;
+	}
 	switch (in->snap) {
-	case SNAP_TARGET:
-		if (unlikely(!value && in->changes))
-			commit_moved(in, abi);
-		else
-			commit_unchanged(in, SNAP_TARGET, value, abi);
-		break;
 	case SNAP_NONE:
 		commit_unchanged(in, SNAP_NONE, value, abi);
 		break;
+	case SNAP_TARGET:
+		target_returned(in, value, abi);
+		break;
 	case SNAP_FULL:
-		if (!value)
-			changed = compare_links(in);
-		if (changed)
-			commit_changed(in, changed, abi);
-		else
-			commit_unchanged(in, SNAP_FULL, value, abi);
+		full_returned(in, value, abi);
+		break;
+	default:
+		place_returned(in, value, abi);
 		break;
 	}
 }
+
+static __always_inline void none_returned(struct inflight *in, long value, unsigned int abi)
+{
+	commit_unchanged(in, SNAP_NONE, value, abi);
+}
+
+/* One function for each snapshot and ABI: a call then saves only the registers it needs. */
+#define DEFINE_RETURN(name, abi)                                                                   \
+	static noinline notrace int name##_##abi(struct kretprobe_instance *ri,                    \
+						 struct pt_regs *regs)                             \
+	{                                                                                          \
+		name((struct inflight *)ri->data, regs_return_value(regs), ARCH_ABI_##abi);        \
+		return 0;                                                                          \
+	}                                                                                          \
+	NOKPROBE_SYMBOL(name##_##abi)
+
+/* Chooses one of them. EBADF is tested first because it is the shortest call. */
+#define DEFINE_RETURNS(abi)                                                                        \
+	DEFINE_RETURN(none_returned, abi);                                                         \
+	DEFINE_RETURN(target_returned, abi);                                                       \
+	DEFINE_RETURN(full_returned, abi);                                                         \
+	DEFINE_RETURN(complete_slowly, abi);                                                       \
+                                                                                                   \
+	static __always_inline int call_returned_##abi(struct kretprobe_instance *ri,              \
+						       struct pt_regs *regs)                       \
+	{                                                                                          \
+		enum snapshot snap = ((struct inflight *)ri->data)->snap;                          \
+                                                                                                   \
+		if (snap < SNAP_FULL)                                                              \
+			return none_returned_##abi(ri, regs);                                      \
+		if (snap == SNAP_TARGET)                                                           \
+			return target_returned_##abi(ri, regs);                                    \
+		if (snap == SNAP_FULL)                                                             \
+			return full_returned_##abi(ri, regs);                                      \
+		return complete_slowly_##abi(ri, regs);                                            \
+	}
+
+DEFINE_RETURNS(64)
+DEFINE_RETURNS(32)
 
 static void call_untracked(const struct pt_regs *regs, unsigned int abi)
 {
@@ -303,23 +399,23 @@ static void call_untracked(const struct pt_regs *regs, unsigned int abi)
 	struct event *event;
 	struct inflight in;
 
-	snapshot_shared_fd(&in, arch_argument(regs, abi, 0));
-	class = class_of_untracked(&in.before);
+	snapshot_shared_fd(&in, arch_argument(regs, abi, 0), arch_argument(regs, abi, 1));
+	class = class_of_untracked(&in.before, &in.target, arch_argument(regs, abi, 1));
 	event = rings_begin(here, class);
 	copy_target(&event->target, &in.target);
 	event->before = in.before;
 	fill_arguments(event, regs, abi);
 	caller_fill(&event->caller, get_caller());
-	fill_constants(event, false, abi);
+	fill_constants(event, class, CALLER_STAYED, false, abi);
 	stamp(event);
-	rings_commit(here, class);
+	rings_commit(here, class, event);
 }
 NOKPROBE_SYMBOL(call_untracked);
 
-DEFINE_PROBE_HANDLERS(setns_64, ARCH_ABI_64, struct inflight, call_entered, call_returned,
-		      call_untracked);
-DEFINE_PROBE_HANDLERS(setns_32, ARCH_ABI_32, struct inflight, call_entered, call_returned,
-		      call_untracked);
+DEFINE_PROBE_HANDLERS(setns_64, ARCH_ABI_64, struct inflight, call_entered, call_limited,
+		      call_returned_64, call_untracked);
+DEFINE_PROBE_HANDLERS(setns_32, ARCH_ABI_32, struct inflight, call_entered, call_limited,
+		      call_returned_32, call_untracked);
 
 struct probe_pair setns_pairs[SETNS_PAIRS] = {
 	{

@@ -105,7 +105,7 @@ static void fill_task(struct event_target *to, struct task_struct *task)
 {
 	const struct user_namespace *user_ns = __task_cred(task)->user_ns;
 
-	target_fill_owner(to, user_ns);
+	to->has |= target_fill_owner(to, user_ns);
 	if (try_fill_links(to->links, task)) {
 		links_fill_others(to->links, task_pid(task), user_ns);
 		to->has |= SETNSMON_HAS_TARGET_LINKS;
@@ -143,7 +143,7 @@ static void fill_other(struct event_target *to, const struct file *file)
 		to->fd_kind = SETNSMON_FD_OTHER;
 }
 
-void target_fill_file(struct event_target *to, const struct file *file)
+notrace void target_fill_file(struct event_target *to, const struct file *file)
 {
 	struct ns_common *ns = file ? target_file_ns(file) : NULL;
 

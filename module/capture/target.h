@@ -27,8 +27,9 @@ int target_init(void);
 /* Returns enum setnsmon_relation of @owner, seen from another user namespace @from. */
 u8 target_relation_elsewhere(const struct user_namespace *owner, const struct user_namespace *from);
 
-static __always_inline void target_fill_owner(struct event_target *to,
-					      const struct user_namespace *owner)
+/* Returns the bit for @has. */
+static __always_inline u16 target_fill_owner(struct event_target *to,
+					     const struct user_namespace *owner)
 {
 	const struct user_namespace *own = current_user_ns();
 
@@ -39,26 +40,24 @@ static __always_inline void target_fill_owner(struct event_target *to,
 	to->owner_uid = __kuid_val(owner->owner);
 	to->relation = likely(owner == own) ? SETNSMON_RELATION_SAME
 					    : target_relation_elsewhere(owner, own);
-	to->has |= SETNSMON_HAS_OWNER;
+	return SETNSMON_HAS_OWNER;
 }
 
-/*
- * Fills in a namespace. Its file holds it, and it holds its owner (fs/nsfs.c). The owner()
- * of each kind reads one pointer of it.
- */
+/* Fills in a namespace. Its file holds it, and it holds its owner (fs/nsfs.c). */
 static __always_inline void target_fill_ns(struct event_target *to, struct ns_common *ns)
 {
-	const struct user_namespace *owner;
+	const u32 type = compat_ns_type(ns);
+	const struct user_namespace *owner = links_owner(ns, type);
+	u16 has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
 
 	to->fd_kind = SETNSMON_FD_NSFS;
-	to->type = compat_ns_type(ns);
+	to->type = type;
 	to->inum = ns->inum;
 	if (COMPAT_HAS_NS_IDS)
 		to->id = compat_ns_id(ns);
-	to->has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
-	owner = ns->ops->owner(ns);
 	if (likely(owner))
-		target_fill_owner(to, owner);
+		has |= target_fill_owner(to, owner);
+	to->has = has;
 }
 
 /* Fills in a descriptor that is not open. */

@@ -23,7 +23,6 @@ void probe_disarm_pair(struct probe_pair *pair)
 		return;
 	disarm_kretprobe(&pair->kretprobe);
 	disarm_kprobe(&pair->kprobe);
-	free_percpu(pair->counts);
 	pair->armed = false;
 }
 
@@ -31,10 +30,7 @@ int probe_arm_pair(struct probe_pair *pair, unsigned int maxactive)
 {
 	int err;
 
-	pair->counts = alloc_percpu(struct probe_counts);
-	if (!pair->counts)
-		return -ENOMEM;
-
+	*pair->ops.quota = probe_quota_of(maxactive);
 	/* Both structures must be fresh: an earlier registration leaves traces in them. */
 	pair->kprobe = (struct kprobe){
 		.symbol_name = pair->symbol,
@@ -43,7 +39,7 @@ int probe_arm_pair(struct probe_pair *pair, unsigned int maxactive)
 	};
 	err = register_kprobe(&pair->kprobe);
 	if (err)
-		goto free_counts;
+		return err;
 
 	pair->kretprobe = (struct kretprobe){
 		.kp.symbol_name = pair->symbol,
@@ -62,8 +58,6 @@ int probe_arm_pair(struct probe_pair *pair, unsigned int maxactive)
 
 disarm_kprobe:
 	disarm_kprobe(&pair->kprobe);
-free_counts:
-	free_percpu(pair->counts);
 	return err;
 }
 
@@ -126,7 +120,7 @@ static void add_pair(struct probe_totals *totals, const struct probe_pair *pair)
 	/* The kernel increments nmissed without a lock, so CPUs may lose each other's counts. */
 	totals->missed += data_race(pair->kprobe.nmissed);
 	for_each_possible_cpu (cpu) {
-		const struct probe_counts *counts = per_cpu_ptr(pair->counts, cpu);
+		const struct probe_counts *counts = per_cpu_ptr(pair->ops.counts, cpu);
 
 		totals->entered += READ_ONCE(counts->entered);
 		totals->ret_unknown += READ_ONCE(counts->ret_unknown);

@@ -6,24 +6,31 @@
  * newest first: add_new_kprobe() adds at the head of the list, and aggr_pre_handler() walks
  * it from there (kernel/kprobes.c). So the entry handler of the kretprobe runs before the
  * handler of the kprobe, on the same CPU, with preemption off all the while. If the kretprobe
- * had no instance left, the kprobe notices that nothing was captured and passes the call on
- * as untracked: its return cannot be followed. selftest.c proves this order on a function of
- * our own before anything else is probed.
+ * had no instance left, or none for this caller (quota.h), the kprobe notices that nothing
+ * was captured and passes the call on as untracked: its return cannot be followed. selftest.c
+ * proves this order on a function of our own before anything else is probed.
  */
 #ifndef SETNSMON_PROBE_H
 #define SETNSMON_PROBE_H
 
 #include "arch/arch.h"
+#include "probe/quota.h"
 
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
 #include <linux/types.h>
 
-/* Counters of one CPU for one pair. */
+/**
+ * struct probe_counts - counters of one CPU for one pair
+ * @entered: calls that began on it
+ * @ret_unknown: those whose return could not be followed
+ * @held: instances that unprivileged callers hold, by the CPU on which their calls began
+ */
 struct probe_counts {
 	u64 entered;
 	u64 ret_unknown;
+	atomic_t held;
 };
 
 /**
@@ -32,12 +39,16 @@ struct probe_counts {
  * @entry: entry handler of the kretprobe
  * @fallback: handler of the kprobe, which runs just after @entry
  * @ret: return handler of the kretprobe
+ * @counts: counters, per CPU
+ * @quota: what unprivileged callers may hold; set when the pair is armed
  */
 struct probe_ops {
 	size_t data_size;
 	kretprobe_handler_t entry;
 	kprobe_pre_handler_t fallback;
 	kretprobe_handler_t ret;
+	struct probe_counts __percpu *counts;
+	struct probe_quota *quota;
 };
 
 /**
@@ -47,7 +58,6 @@ struct probe_ops {
  * @ops: the handlers
  * @wanted: false if this kernel does not have the function
  * @armed: true while both probes are registered
- * @counts: counters, per CPU
  * @kprobe: registered first
  * @kretprobe: registered second
  */
@@ -57,7 +67,6 @@ struct probe_pair {
 	struct probe_ops ops;
 	bool wanted;
 	bool armed;
-	struct probe_counts __percpu *counts;
 	struct kprobe kprobe;
 	struct kretprobe kretprobe;
 };
@@ -69,14 +78,15 @@ struct probe_pair {
 DECLARE_PER_CPU(const struct pt_regs *, probe_entry_regs);
 
 /* Counts a call and returns whether the kretprobe has just captured it. */
-static __always_inline bool probe_is_tracked(struct probe_pair *pair, const struct pt_regs *regs)
+static __always_inline bool probe_is_tracked(struct probe_counts __percpu *counts,
+					     const struct pt_regs *regs)
 {
-	this_cpu_inc(pair->counts->entered);
+	this_cpu_inc(counts->entered);
 	if (likely(this_cpu_read(probe_entry_regs) == regs)) {
 		this_cpu_write(probe_entry_regs, NULL);
 		return true;
 	}
-	this_cpu_inc(pair->counts->ret_unknown);
+	this_cpu_inc(counts->ret_unknown);
 	return false;
 }
 
@@ -88,7 +98,10 @@ static __always_inline bool probe_is_tracked(struct probe_pair *pair, const stru
  * @type: type of the data kept from entry to return of each call
  * @entered: void (type *data, const struct pt_regs *regs, unsigned int abi): a call begins.
  *	@regs are the user registers, which stay in place until it returns
- * @returned: void (type *data, long value, unsigned int abi): the same call returns @value
+ * @limited: void (type *data, atomic_t *held): follows @entered if the quota limits the caller;
+ *	@returned must then pass @held to probe_quota_give()
+ * @returned: int (struct kretprobe_instance *ri, struct pt_regs *regs): the same call returns
+ *	regs_return_value(@regs), and its data is @ri->data; returns 0
  * @untracked: void (const struct pt_regs *regs, unsigned int abi): a call begins whose
  *	return cannot be followed; replaces @entered
  *
@@ -99,9 +112,29 @@ static __always_inline bool probe_is_tracked(struct probe_pair *pair, const stru
  * entry the kretprobe runs first and the kprobe second, on the same CPU. At the return the
  * kretprobe runs on whatever CPU the caller is on by then.
  */
-#define DEFINE_PROBE_HANDLERS(name, abi, type, entered, returned, untracked)                       \
+#define DEFINE_PROBE_HANDLERS(name, abi, type, entered, limited, returned, untracked)              \
+	static DEFINE_PER_CPU(struct probe_counts, name##_counts);                                 \
+	static struct probe_quota name##_quota;                                                    \
+                                                                                                   \
+	static noinline notrace int name##_entry_limited(struct kretprobe_instance *ri,            \
+							 struct pt_regs *regs)                     \
+	{                                                                                          \
+		atomic_t *held = probe_quota_take(&name##_quota, &name##_counts.held);             \
+		type *data = (type *)ri->data;                                                     \
+                                                                                                   \
+		if (!held)                                                                         \
+			return 1; /* gives the instance back */                                    \
+		this_cpu_write(probe_entry_regs, regs);                                            \
+		entered(data, arch_user_regs(regs), abi);                                          \
+		limited(data, held);                                                               \
+		return 0;                                                                          \
+	}                                                                                          \
+	NOKPROBE_SYMBOL(name##_entry_limited);                                                     \
+                                                                                                   \
 	static notrace int name##_entry(struct kretprobe_instance *ri, struct pt_regs *regs)       \
 	{                                                                                          \
+		if (unlikely(!probe_caller_is_privileged()))                                       \
+			return name##_entry_limited(ri, regs);                                     \
 		this_cpu_write(probe_entry_regs, regs);                                            \
 		entered((type *)ri->data, arch_user_regs(regs), abi);                              \
 		return 0;                                                                          \
@@ -110,9 +143,7 @@ static __always_inline bool probe_is_tracked(struct probe_pair *pair, const stru
                                                                                                    \
 	static notrace int name##_fallback(struct kprobe *kprobe, struct pt_regs *regs)            \
 	{                                                                                          \
-		struct probe_pair *pair = container_of(kprobe, struct probe_pair, kprobe);         \
-                                                                                                   \
-		if (!probe_is_tracked(pair, regs))                                                 \
+		if (!probe_is_tracked(&name##_counts, regs))                                       \
 			untracked(arch_user_regs(regs), abi);                                      \
 		return 0;                                                                          \
 	}                                                                                          \
@@ -120,8 +151,7 @@ static __always_inline bool probe_is_tracked(struct probe_pair *pair, const stru
                                                                                                    \
 	static notrace int name##_ret(struct kretprobe_instance *ri, struct pt_regs *regs)         \
 	{                                                                                          \
-		returned((type *)ri->data, regs_return_value(regs), abi);                          \
-		return 0;                                                                          \
+		return returned(ri, regs);                                                         \
 	}                                                                                          \
 	NOKPROBE_SYMBOL(name##_ret)
 
@@ -129,7 +159,7 @@ static __always_inline bool probe_is_tracked(struct probe_pair *pair, const stru
 #define PROBE_OPS(name, type)                                                                      \
 	{                                                                                          \
 		.data_size = sizeof(type), .entry = name##_entry, .fallback = name##_fallback,     \
-		.ret = name##_ret,                                                                 \
+		.ret = name##_ret, .counts = &name##_counts, .quota = &name##_quota,               \
 	}
 
 /**

@@ -43,16 +43,31 @@ static const struct selftest_target {
 	int value;
 } targets[] = { { first_target, 0x5e75 }, { second_target, 0x5e76 } };
 
-static void selftest_entered(long *data, const struct pt_regs *regs, unsigned int abi)
+/* Data kept from entry to return: the counter of the quota, if it limits the loader. */
+typedef atomic_t *selftest_data;
+
+static void selftest_entered(selftest_data *data, const struct pt_regs *regs, unsigned int abi)
 {
+	*data = NULL;
 	seen.regs = regs;
 	seen.entered++;
 }
 NOKPROBE_SYMBOL(selftest_entered);
 
-static void selftest_returned(long *data, long value, unsigned int abi)
+static void selftest_limited(selftest_data *data, atomic_t *held)
 {
-	seen.value = value;
+	*data = held;
+}
+NOKPROBE_SYMBOL(selftest_limited);
+
+static int selftest_returned(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	selftest_data *data = (selftest_data *)ri->data;
+
+	if (*data)
+		probe_quota_give(*data);
+	seen.value = regs_return_value(regs);
+	return 0;
 }
 NOKPROBE_SYMBOL(selftest_returned);
 
@@ -62,8 +77,8 @@ static void selftest_untracked(const struct pt_regs *regs, unsigned int abi)
 }
 NOKPROBE_SYMBOL(selftest_untracked);
 
-DEFINE_PROBE_HANDLERS(selftest, ARCH_ABI_64, long, selftest_entered, selftest_returned,
-		      selftest_untracked);
+DEFINE_PROBE_HANDLERS(selftest, ARCH_ABI_64, selftest_data, selftest_entered, selftest_limited,
+		      selftest_returned, selftest_untracked);
 
 /* Returns what went wrong, NULL if nothing did. */
 static const char *find_fault(const struct pt_regs *regs, int value)
@@ -79,7 +94,7 @@ static const char *find_fault(const struct pt_regs *regs, int value)
 	return NULL;
 }
 
-static struct probe_pair pair = { .ops = PROBE_OPS(selftest, long) };
+static struct probe_pair pair = { .ops = PROBE_OPS(selftest, selftest_data) };
 
 /* Arms the pair on the first target that the kernel allows. Returns that target, or an error. */
 static const struct selftest_target *arm_target(void)

@@ -26,12 +26,21 @@ const struct field_name flag_names[] = {
 	{ SETNSMON_FLAG_RACED, "raced" },
 	{ SETNSMON_FLAG_RET_UNKNOWN, "ret-unknown" },
 	{ SETNSMON_FLAG_KERNEL_COMPAT, "kernel-compat" },
+	{ SETNSMON_FLAG_ROOT_MOVED, "root-moved" },
+	{ SETNSMON_FLAG_SELFTEST, "selftest" },
 	{ 0, NULL },
 };
 
 static const struct field_name record_names[] = {
 	{ SETNSMON_RECORD_SETNS, "setns" },
 	{ SETNSMON_RECORD_LOST, "lost" },
+	{ 0, NULL },
+};
+
+static const struct field_name class_names[] = {
+	{ SETNSMON_CLASS_PLAIN, "plain" },
+	{ SETNSMON_CLASS_ENTRY, "entry" },
+	{ SETNSMON_CLASS_EXIT, "exit" },
 	{ 0, NULL },
 };
 
@@ -100,6 +109,7 @@ static const struct field setns_fields[] = {
 	U64("duration_ns", setns.duration_ns, SETNSMON_HAS_RET),
 	U32("cpu", cpu, 0),
 	U64("seq", seq, 0),
+	ROW("class", FIELD_NAME, setns.call_class, 0, class_names),
 	ROW("abi", FIELD_NAME, setns.abi, 0, abi_names),
 	U32("pid", setns.pid, 0),
 	U32("tid", setns.tid, 0),

@@ -148,6 +148,14 @@ static u32 target_flags(const struct setnsmon_setns *call, u32 has)
 	return call->relation < ARRAY_SIZE(relation_flags) ? relation_flags[call->relation] : 0;
 }
 
+/* Returns the flag of a call that tests the module. The form of such a call forbids success. */
+static u32 selftest_flag(const struct setnsmon_setns *call)
+{
+	return unlikely(call->fd == -1 && call->nstype == SETNSMON_SELFTEST_NSTYPE)
+		       ? SETNSMON_FLAG_SELFTEST
+		       : 0;
+}
+
 /* Returns the kinds that these links of a caller belong to. */
 static u32 kinds_of_links(u32 links)
 {
@@ -265,7 +273,7 @@ static u32 fill_return(struct setnsmon_setns *__restrict to, const struct event 
 	u32 flags = 0;
 
 	if (unlikely(changed))
-		flags = fill_change(to, event, changed);
+		flags |= fill_change(to, event, changed);
 	else
 		fill_no_change(to, event);
 	to->duration_ns = event->duration_ns;
@@ -278,8 +286,25 @@ static u32 fill_return(struct setnsmon_setns *__restrict to, const struct event 
 	return flags;
 }
 
+/*
+ * Returns the flags that a success would have. A plain call has none: it cannot succeed, or
+ * anybody could repeat it. Not inlined, because of its array.
+ */
+static noinline u32 flags_of_success(const struct setnsmon_setns *call, u32 has)
+{
+	u32 after[SETNSMON_LINKS];
+	u32 changed;
+
+	if (call->call_class == SETNSMON_CLASS_PLAIN)
+		return 0;
+	changed = links_after_join(after, call->before, call->nstype, call->target_type,
+				   call->target_inum,
+				   has & SETNSMON_HAS_TARGET_LINKS ? call->target_links : NULL);
+	return reached_initial(after, changed) ? SETNSMON_FLAG_TO_INIT : 0;
+}
+
 static u32 fill_no_return(struct setnsmon_setns *__restrict to,
-			  const struct event *__restrict event)
+			  const struct event *__restrict event, u32 has)
 {
 	memcpy(to->before, event->before.links, sizeof(to->before));
 	memset(to->after, 0, sizeof(to->after));
@@ -287,14 +312,14 @@ static u32 fill_no_return(struct setnsmon_setns *__restrict to,
 	to->cap_effective_after = 0;
 	to->ret = 0;
 	to->joined = 0;
-	return SETNSMON_FLAG_RET_UNKNOWN;
+	return SETNSMON_FLAG_RET_UNKNOWN | flags_of_success(to, has);
 }
 
 /* Fills in the target and the result. @has already holds the bits of the caller. */
 static void fill_call(struct setnsmon_setns *__restrict to, const struct event *__restrict event,
 		      u32 has)
 {
-	u8 entry_abi = READ_ONCE(event->entry_abi);
+	u8 entry_abi = READ_ONCE(event->form.entry_abi);
 	u32 flags = entry_abi == ARCH_ABI_32 ? SETNSMON_FLAG_KERNEL_COMPAT : 0;
 
 	has |= READ_ONCE(event->target.has);
@@ -303,17 +328,20 @@ static void fill_call(struct setnsmon_setns *__restrict to, const struct event *
 	to->fd = event->fd;
 	to->nstype = event->nstype;
 	to->abi = arch_call_abi(READ_ONCE(event->number), entry_abi);
-	to->pad = 0;
+	to->call_class = event->form.call_class;
 	fill_namespace(to, &event->target, has);
 	to->fd_kind = event->target.fd_kind;
 	fill_owner(to, &event->target, has);
 	fill_process(to, &event->target, has);
 	flags |= target_flags(to, has);
-	if (likely(READ_ONCE(event->tracked))) {
+	flags |= selftest_flag(to);
+	if (likely(READ_ONCE(event->form.tracked))) {
 		flags |= fill_return(to, event, has);
+		if (unlikely(READ_ONCE(event->form.root_moved)))
+			flags |= SETNSMON_FLAG_ROOT_MOVED;
 		has |= SETNSMON_HAS_RET;
 	} else {
-		flags |= fill_no_return(to, event);
+		flags |= fill_no_return(to, event, has);
 	}
 	to->has = has;
 	to->flags = flags;

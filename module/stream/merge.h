@@ -13,8 +13,10 @@
 
 /* Each CPU has a ring for each class: an entry goes into the ring of its class. */
 enum ring_class {
-	RING_PLAIN,	/* calls that anybody can repeat at will */
-	RING_PROTECTED, /* the others, which plain ones must not overwrite */
+	RING_PLAIN, /* calls that anybody can repeat at will */
+	RING_ENTRY,
+	RING_EXIT,
+	RING_EXIT_LENT,
 	RING_CLASSES,
 };
 
@@ -123,10 +125,12 @@ struct merge {
  * struct merge_origin - origin of an entry
  * @cpu: CPU that wrote it
  * @lost: number of entries of that CPU that were lost just before it
+ * @cursor: for merge_take()
  */
 struct merge_origin {
 	u32 cpu;
 	u64 lost;
+	struct cpu_cursor *cursor;
 };
 
 /* Sets up a merge of the rings of @set, without any cursor. */
@@ -188,16 +192,23 @@ void merge_sift_first(struct merge *merge);
 static __always_inline void merge_advance(struct merge *merge, struct cpu_cursor *cursor)
 {
 	u64 n = cursor->n;
-	struct stream_key key;
+	const struct stream_key *key;
+	const u64 *slot;
+	u64 seq, stamp;
 
 	if (n < ring_end(cursor->ring)) {
-		cursor->slot = ring_slot(cursor->ring, n);
-		if (ring_copy(cursor->slot, n, 0, STREAM_KEY_WORDS, (u64 *)&key) &&
-		    likely(key.seq == cursor->seq)) {
-			cursor->stamp = key.stamp;
-			if (merge->heap_len > 1)
-				merge_sift_first(merge);
-			return;
+		slot = ring_slot(cursor->ring, n);
+		key = (const struct stream_key *)&slot[1];
+		cursor->slot = slot;
+		if (ring_holds(slot, n)) {
+			seq = READ_ONCE(key->seq);
+			stamp = READ_ONCE(key->stamp);
+			if (likely(ring_still_holds(slot, n) && seq == cursor->seq)) {
+				cursor->stamp = stamp;
+				if (merge->heap_len > 1)
+					merge_sift_first(merge);
+				return;
+			}
 		}
 	}
 	merge_advance_slowly(merge);
@@ -217,9 +228,10 @@ static __always_inline void merge_advance(struct merge *merge, struct cpu_cursor
 static __always_inline const u64 *merge_first(const struct merge *merge,
 					      struct merge_origin *origin)
 {
-	const struct cpu_cursor *cursor = merge->heap[0];
+	struct cpu_cursor *cursor = merge->heap[0];
 	const u64 *words = cursor->slot + 1;
 
+	origin->cursor = cursor;
 	origin->cpu = cursor->cpu;
 	origin->lost = 0;
 	kcsan_nestable_atomic_begin();
@@ -231,7 +243,7 @@ static __always_inline const u64 *merge_first(const struct merge *merge,
 
 static __always_inline bool merge_take(struct merge *merge, const struct merge_origin *origin)
 {
-	struct cpu_cursor *cursor = merge->heap[0];
+	struct cpu_cursor *cursor = origin->cursor;
 
 	kcsan_nestable_atomic_end();
 	if (unlikely(!ring_still_holds(cursor->slot, cursor->n))) {

@@ -79,7 +79,6 @@ void ring_init(struct ring *ring, u64 *slots, u32 records, u32 words)
 	ring->stride = words + 1;
 	ring->records = records;
 	ring->words = words;
-	ring->slot = NULL;
 	ring->head = 0;
 }
 

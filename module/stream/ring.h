@@ -12,7 +12,6 @@
  * struct ring - the writer's end; readers only look
  * @head: number of entries committed so far, and so the number of the next one
  * @slots: memory of ring_bytes(), zeroed, owned by the caller
- * @slot: slot of the entry that is being written; used by the writer only
  * @mask: @records - 1, turns an entry's number into the number of its slot
  * @stride: 64-bit words from one slot to the next
  * @records: number of slots, a power of two
@@ -21,7 +20,6 @@
 struct ring {
 	u64 head;
 	u64 *slots;
-	u64 *slot;
 	u64 mask;
 	u64 stride;
 	u32 records;
@@ -71,20 +69,25 @@ static inline u64 *ring_begin(struct ring *ring)
 {
 	u64 *slot = ring_slot(ring, ring->head);
 
-	ring->slot = slot;
 	WRITE_ONCE(slot[0], ring_state_writing(ring->head));
 	smp_mb(); /* B and D, writer's end */
 	kcsan_nestable_atomic_begin();
 	return &slot[1];
 }
 
-static inline void ring_commit(struct ring *ring)
+/* Publishes the entry whose @words ring_begin() returned. */
+static inline void ring_commit_words(struct ring *ring, u64 *words)
 {
 	u64 n = ring->head;
 
 	kcsan_nestable_atomic_end();
-	smp_store_release(ring->slot, ring_state_holds(n)); /* A, writer's end */
+	smp_store_release(&words[-1], ring_state_holds(n)); /* A, writer's end */
 	smp_store_release(&ring->head, n + 1);		    /* C, writer's end */
+}
+
+static inline void ring_commit(struct ring *ring)
+{
+	ring_commit_words(ring, ring_slot(ring, ring->head) + 1);
 }
 
 /* Returns the number of the oldest entry held, where a new reader starts. */

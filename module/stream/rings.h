@@ -64,9 +64,9 @@ static __always_inline void *rings_begin(struct cpu_rings *here, enum ring_class
 	return key;
 }
 
-static __always_inline void rings_commit(struct cpu_rings *here, enum ring_class class)
+static __always_inline void rings_commit(struct cpu_rings *here, enum ring_class class, void *entry)
 {
-	ring_commit(&here->rings[class]);
+	ring_commit_words(&here->rings[class], entry);
 	smp_wmb(); /* a reader that sees the number used finds the entry */
 	this_cpu_inc(cpu_rings.seq);
 	wakeup_request();

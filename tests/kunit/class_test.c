@@ -33,31 +33,98 @@ static void reused_numbers(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_within(&family[NESTED], gone));
 }
 
-static void untracked(struct kunit *test)
+/* A caller in none of the host's namespaces except its user namespace. */
+static struct event_before admin(void)
 {
 	struct event_before before = { .cap_effective = SYS_ADMIN };
+	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before), RING_PROTECTED);
-	before.userns_level = 1;
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before), RING_PLAIN);
-	before.userns_level = 0;
-	before.cap_effective = ~SYS_ADMIN;
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before), RING_PLAIN);
+	for (i = 0; i < SETNSMON_LINKS; i++)
+		before.links[i] = links_initial[i] + 1000;
+	return before;
 }
 
-static void nothing_changed(struct kunit *test)
+static struct event_target namespace(u32 type, u32 inum)
 {
-	const struct event_before before = { .cap_effective = ~0ULL };
+	return (struct event_target){ .has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS,
+				      .type = type, .inum = inum };
+}
 
-	KUNIT_EXPECT_EQ(test, (int)class_of_success(&before, 0), RING_PLAIN);
-	KUNIT_EXPECT_EQ(test, (int)class_of_success(&before, 1), RING_PROTECTED);
+/* What the class of an untracked call is, by its target and its second argument. */
+static void untracked(struct kunit *test)
+{
+	const u32 host_net = links_initial[SETNSMON_LINK_NET];
+	const u32 host_mnt = links_initial[SETNSMON_LINK_MNT];
+	struct event_target net = namespace(CLONE_NEWNET, host_net);
+	struct event_target mnt = namespace(CLONE_NEWNS, host_mnt);
+	struct event_target none = { .fd_kind = SETNSMON_FD_NONE };
+	struct event_before before = admin();
+
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, 0), RING_ENTRY);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, CLONE_NEWNET), RING_ENTRY);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, CLONE_NEWUTS), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, 0), RING_EXIT);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &none, 0), RING_PLAIN);
+	net.inum = before.links[SETNSMON_LINK_NET];
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, 0), RING_PLAIN);
+	/* This may leave a chroot. */
+	mnt.inum = before.links[SETNSMON_LINK_MNT];
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, 0), RING_ENTRY);
+
+	mnt.inum = host_mnt;
+	before.userns_level = 1;
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, 0), RING_PLAIN);
+	before.userns_level = 0;
+	before.cap_effective = ~SYS_ADMIN;
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, 0), RING_PLAIN);
+}
+
+static void untracked_pidfds(struct kunit *test)
+{
+	struct event_before before = admin();
+	struct event_target process = { .has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID |
+					       SETNSMON_HAS_OWNER | SETNSMON_HAS_TARGET_LINKS };
+
+	memcpy(process.links, before.links, sizeof(process.links));
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWUTS), RING_PLAIN);
+	process.links[SETNSMON_LINK_UTS]++;
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWUTS), RING_ENTRY);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, 0), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWUTS | 1),
+			RING_PLAIN);
+	process.links[SETNSMON_LINK_PID] = links_initial[SETNSMON_LINK_PID_FOR_CHILDREN];
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWPID), RING_EXIT);
+	process.has &= ~SETNSMON_HAS_TARGET_LINKS;
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWUTS), RING_ENTRY);
+}
+
+static void successes(struct kunit *test)
+{
+	struct event_before before = admin();
+	u32 after[SETNSMON_LINKS];
+	unsigned int link;
+
+	memcpy(after, before.links, sizeof(after));
+	KUNIT_EXPECT_EQ(test, (int)class_of_success(&before, after, 0, false), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_success(&before, after, 0, true), RING_EXIT);
+	for (link = 0; link < SETNSMON_LINKS; link++) {
+		after[link] = 5;
+		KUNIT_EXPECT_EQ(test, (int)class_of_success(&before, after, BIT(link), false),
+				RING_ENTRY);
+		after[link] = links_initial[link];
+		KUNIT_EXPECT_EQ(test, (int)class_of_success(&before, after, BIT(link), false),
+				BIT(link) & CLASS_EXIT_LINKS ? RING_EXIT : RING_ENTRY);
+		after[link] = before.links[link];
+	}
 }
 
 static struct kunit_case class_cases[] = {
 	CASE("a user namespace is within itself and its ancestors, and nowhere else", subtrees),
 	CASE("a subtree is known by its depth and its number", reused_numbers),
-	CASE("an untracked call is protected only if a host administrator made it", untracked),
-	CASE("a call that changed nothing is plain, whoever made it", nothing_changed),
+	CASE("an untracked call has the class of its success, if it can succeed", untracked),
+	CASE("likewise for pidfds", untracked_pidfds),
+	CASE("only a move into the host's mnt, pid or user namespace, or out of a chroot, is an exit",
+	     successes),
 	{}
 };
 

@@ -35,8 +35,7 @@ static void slots(struct kunit *test)
 		links |= BIT(slot->link);
 	}
 	KUNIT_EXPECT_EQ(test, links,
-			LINK(CGROUP) | LINK(IPC) | LINK(MNT) | LINK(NET) | LINK(PID_FOR_CHILDREN) |
-				LINK(UTS));
+			LINK(CGROUP) | LINK(IPC) | LINK(NET) | LINK(PID_FOR_CHILDREN) | LINK(UTS));
 }
 
 static void initial(struct kunit *test)

@@ -3,6 +3,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "../../module/kinds.c"
+#include "../../module/probe/quota.c"
 #include "../../module/probe/symbol.c"
 #include "../../module/stream/merge.c"
 #include "../../module/stream/rings.c"

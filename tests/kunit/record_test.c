@@ -34,8 +34,10 @@ static struct event *new_event(struct kunit *test)
 	event->caller.loginuid = AUDIT_UID_UNSET;
 	event->caller.sessionid = AUDIT_SID_UNSET;
 	event->number = 308;
-	event->entry_abi = SETNSMON_ABI_X86_64;
-	event->tracked = true;
+	event->form.entry_abi = SETNSMON_ABI_X86_64;
+	event->form.tracked = true;
+	event->form.call_class = SETNSMON_CLASS_PLAIN;
+	event->form.root_moved = false;
 	event->ret = -EINVAL;
 	event->changed = 0;
 	event->target.fd_kind = SETNSMON_FD_NONE;
@@ -133,6 +135,7 @@ static void copies(struct kunit *test)
 	event->before.cap_effective = 78;
 	event->before.userns_level = 79;
 	event->before.userns_uid = 80;
+	event->form.call_class = 81;
 	for (i = 0; i < SETNSMON_LINKS; i++)
 		event->before.links[i] = 1000 + i;
 	record_from_event(record, event, 5);
@@ -168,7 +171,7 @@ static void copies(struct kunit *test)
 	EXPECT_SAME(fsgid, caller);
 	EXPECT_SAME(loginuid, caller);
 	EXPECT_SAME(sessionid, caller);
-	KUNIT_EXPECT_EQ(test, (int)call->pad, 0);
+	KUNIT_EXPECT_EQ(test, (int)call->call_class, 81);
 	KUNIT_EXPECT_EQ(test, call->pad2, 0U);
 	for (i = 0; i < SETNSMON_LINKS; i++) {
 		KUNIT_EXPECT_EQ(test, call->before[i], 1000 + i);
@@ -273,7 +276,7 @@ static void untracked(struct kunit *test)
 	struct event *event = new_event(test);
 	unsigned int link;
 
-	event->tracked = false;
+	event->form.tracked = false;
 	memset(&event->changed, SOIL, sizeof(event->changed));
 	event->ret = 0;
 	record_from_event(record, event, 0);
@@ -554,7 +557,7 @@ static void fill_garbage(struct event *event, struct rnd_state *state)
 	if (dice & 32)
 		event->target.has &= ~SETNSMON_HAS_TARGET_NS;
 	if (dice & 64)
-		event->tracked = true;
+		event->form.tracked = true;
 	if (dice & 128)
 		event->caller.comm[dice >> 28] = 0;
 }
@@ -568,7 +571,6 @@ static void expect_sound(struct kunit *test, const struct setnsmon_record *recor
 
 	KUNIT_EXPECT_EQ(test, (int)record->type, SETNSMON_RECORD_SETNS);
 	KUNIT_EXPECT_EQ(test, (size_t)record->size, sizeof(*record));
-	KUNIT_EXPECT_EQ(test, (int)call->pad, 0);
 	KUNIT_EXPECT_EQ(test, call->pad2, 0U);
 	KUNIT_EXPECT_LT(test, name, (unsigned int)sizeof(call->comm));
 	for (i = name; i < sizeof(call->comm); i++)

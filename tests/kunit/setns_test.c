@@ -47,23 +47,34 @@ static void soil_rings(void)
 		}
 }
 
-/* Numbers of entries that the rings held before a call. */
-static u64 plain_before, protected_before;
+/* Numbers of entries that the rings of each class held before a call. */
+static u64 committed_before[RING_CLASSES];
+
+/* Expects one more entry in that class than before the call; RING_CLASSES means in none. */
+static void expect_committed(struct kunit *test, enum ring_class class)
+{
+	enum ring_class each;
+
+	for (each = 0; each < RING_CLASSES; each++)
+		KUNIT_EXPECT_EQ(test, committed_in(each),
+				committed_before[each] + (each == class));
+}
 
 static void begin_call(void)
 {
+	enum ring_class class;
+
 	soil_rings();
 	WARN_ON(reader_skip_to_end(&reader));
-	plain_before = committed_in(RING_PLAIN);
-	protected_before = committed_in(RING_PROTECTED);
+	for (class = 0; class < RING_CLASSES; class++)
+		committed_before[class] = committed_in(class);
 }
 
 static void expect_nothing(struct kunit *test)
 {
 	const struct setnsmon_record *records;
 
-	KUNIT_EXPECT_EQ(test, committed_in(RING_PLAIN), plain_before);
-	KUNIT_EXPECT_EQ(test, committed_in(RING_PROTECTED), protected_before);
+	expect_committed(test, RING_CLASSES);
 	KUNIT_EXPECT_EQ(test, reader_peek(&reader, 2, &records), 0);
 }
 
@@ -74,9 +85,7 @@ static const struct setnsmon_record *expect_one(struct kunit *test, enum ring_cl
 	unsigned int tries;
 	int count = 0;
 
-	KUNIT_EXPECT_EQ(test, committed_in(RING_PLAIN), plain_before + (class == RING_PLAIN));
-	KUNIT_EXPECT_EQ(test, committed_in(RING_PROTECTED),
-			protected_before + (class == RING_PROTECTED));
+	expect_committed(test, class);
 	for (tries = 0; tries < 1000; tries++) {
 		count = reader_peek(&reader, 2, &records);
 		if (count)
@@ -87,6 +96,7 @@ static const struct setnsmon_record *expect_one(struct kunit *test, enum ring_cl
 	KUNIT_EXPECT_EQ(test, (int)records->type, SETNSMON_RECORD_SETNS);
 	KUNIT_EXPECT_EQ(test, (size_t)records->size, sizeof(*records));
 	KUNIT_EXPECT_EQ(test, records->cpu, (u32)cpu);
+	KUNIT_EXPECT_EQ(test, (int)records->setns.call_class, (int)class_in_record(class));
 	KUNIT_EXPECT_EQ(test, reader_lost(&reader), 0ULL);
 	reader_consume(&reader, 1);
 	return records;
@@ -171,7 +181,6 @@ static void expect_caller(struct kunit *test, const struct setnsmon_setns *call)
 	KUNIT_EXPECT_EQ(test, call->caller_userns_inum, (u32)PROC_USER_INIT_INO);
 	KUNIT_EXPECT_EQ(test, call->before[SETNSMON_LINK_UTS], (u32)PROC_UTS_INIT_INO);
 	KUNIT_EXPECT_EQ(test, call->before[SETNSMON_LINK_PID], (u32)PROC_PID_INIT_INO);
-	KUNIT_EXPECT_EQ(test, (int)call->pad, 0);
 	KUNIT_EXPECT_EQ(test, call->pad2, 0U);
 	KUNIT_EXPECT_EQ(test, call->target_links[0], 0U);
 }
@@ -219,7 +228,7 @@ static void call_of(struct kunit *test, const struct pt_regs *bad_fd, long value
 	preempt_enable();
 	expect_nothing(test);
 	preempt_disable();
-	call_returned(in, value, SETNSMON_ABI_X86_64);
+	complete_slowly(in, value, SETNSMON_ABI_X86_64);
 	cpu = smp_processor_id();
 	preempt_enable();
 	record = expect_one(test, RING_PLAIN, cpu);
@@ -272,10 +281,10 @@ static void join(struct kunit *test, long value, u32 changes)
 	in->ns = links_in_proxy(current->nsproxy, SETNSMON_LINK_UTS);
 	in->changes = changes;
 	in->old_inum = A;
-	call_returned(in, value, SETNSMON_ABI_X86_64);
+	complete_slowly(in, value, SETNSMON_ABI_X86_64);
 	cpu = smp_processor_id();
 	preempt_enable();
-	call = &expect_one(test, moved ? RING_PROTECTED : RING_PLAIN, cpu)->setns;
+	call = &expect_one(test, moved ? RING_ENTRY : RING_PLAIN, cpu)->setns;
 	KUNIT_EXPECT_EQ(test, (int)call->fd_kind, SETNSMON_FD_NSFS);
 	KUNIT_EXPECT_EQ(test, call->target_type, UTS);
 	KUNIT_EXPECT_EQ(test, call->target_inum, (u32)PROC_UTS_INIT_INO);
@@ -301,24 +310,33 @@ static void joins(struct kunit *test)
 	join(test, 0, LINK(UTS));
 }
 
+/* This call cannot join a mount namespace. */
+static const struct pt_regs uts_of_bad_fd = { .di = 999999, .si = UTS, .orig_ax = 308 };
+
 /* A join of one's own namespace changes nothing. A join of another one can change its link. */
 static void snapshots(struct kunit *test)
 {
-	struct link_slot *slot = &link_slots[ilog2(UTS)];
+	const struct link_slot *slot = &link_slots[ilog2(UTS)];
 	struct ns_common other = { .inum = A };
 	struct inflight *in = new_inflight(test);
 	struct ns_common *own = links_in_proxy(current->nsproxy, SETNSMON_LINK_UTS);
 
-	KUNIT_EXPECT_EQ(test, (int)snapshot_ns(in, own, slot), SNAP_TARGET);
+	snapshot_ns(in, own, slot);
+	KUNIT_EXPECT_EQ(test, (int)in->snap, SNAP_TARGET);
 	KUNIT_EXPECT_PTR_EQ(test, in->ns, own);
 	KUNIT_EXPECT_EQ(test, in->changes, 0U);
-	KUNIT_EXPECT_EQ(test, (int)snapshot_ns(in, &other, slot), SNAP_TARGET);
+	snapshot_ns(in, &other, slot);
+	KUNIT_EXPECT_EQ(test, (int)in->snap, SNAP_TARGET);
 	KUNIT_EXPECT_PTR_EQ(test, in->ns, &other);
 	KUNIT_EXPECT_EQ(test, in->changes, LINK(UTS));
 	KUNIT_EXPECT_EQ(test, in->old_inum, (u32)PROC_UTS_INIT_INO);
-	KUNIT_EXPECT_EQ(test, (int)snapshot_entry(in, -1), SNAP_NONE);
+	snapshot_entry(in, &bad_fds[0], SETNSMON_ABI_X86_64);
+	KUNIT_EXPECT_EQ(test, (int)in->snap, SNAP_NONE);
 	/* All kernel threads share one fd table. */
-	KUNIT_EXPECT_EQ(test, (int)snapshot_entry(in, 999999), SNAP_FULL);
+	snapshot_entry(in, &bad_fds[1], SETNSMON_ABI_X86_64);
+	KUNIT_EXPECT_EQ(test, (int)in->snap, SNAP_PLACE);
+	snapshot_entry(in, &uts_of_bad_fd, SETNSMON_ABI_X86_64);
+	KUNIT_EXPECT_EQ(test, (int)in->snap, SNAP_FULL);
 }
 
 /* A call with a full snapshot whose caller was in another UTS namespace at entry. */
@@ -332,10 +350,10 @@ static void full_snapshot(struct kunit *test)
 	preempt_disable();
 	call_entered(in, &bad_fds[1], SETNSMON_ABI_X86_64);
 	in->before.links[SETNSMON_LINK_UTS] = A;
-	call_returned(in, 0, SETNSMON_ABI_X86_64);
+	complete_slowly(in, 0, SETNSMON_ABI_X86_64);
 	cpu = smp_processor_id();
 	preempt_enable();
-	call = &expect_one(test, RING_PROTECTED, cpu)->setns;
+	call = &expect_one(test, RING_ENTRY, cpu)->setns;
 	expect_no_target(test, call);
 	KUNIT_EXPECT_EQ(test, call->joined, UTS);
 	KUNIT_EXPECT_EQ(test, call->flags, SETNSMON_FLAG_RACED | SETNSMON_FLAG_TO_INIT);
@@ -355,7 +373,7 @@ static void expect_untracked(struct kunit *test, const struct setnsmon_setns *ca
 	KUNIT_EXPECT_EQ(test, call->after[0], 0U);
 }
 
-/* The caller is a host administrator, so the event must not be easy to overwrite. */
+/* The caller is a host administrator, but without a descriptor the call cannot succeed. */
 static void untracked(struct kunit *test)
 {
 	const struct setnsmon_setns *call;
@@ -366,7 +384,7 @@ static void untracked(struct kunit *test)
 	call_untracked(&bad_fds[0], SETNSMON_ABI_X86_64);
 	cpu = smp_processor_id();
 	preempt_enable();
-	call = &expect_one(test, RING_PROTECTED, cpu)->setns;
+	call = &expect_one(test, RING_PLAIN, cpu)->setns;
 	expect_untracked(test, call);
 	KUNIT_EXPECT_EQ(test, call->fd, -1);
 	KUNIT_EXPECT_EQ(test, call->flags, SETNSMON_FLAG_RET_UNKNOWN);
@@ -412,7 +430,7 @@ static void arguments(struct kunit *test)
 		in->entered = ktime_get();
 		in->regs = &calls[i].regs;
 		in->snap = SNAP_NONE;
-		call_returned(in, -EBADF, calls[i].entry);
+		complete_slowly(in, -EBADF, calls[i].entry);
 		cpu = smp_processor_id();
 		preempt_enable();
 		call = &expect_one(test, RING_PLAIN, cpu)->setns;
@@ -452,7 +470,7 @@ static u64 entered(const struct probe_pair *pair)
 	int cpu;
 
 	for_each_possible_cpu (cpu)
-		sum += per_cpu_ptr(pair->counts, cpu)->entered;
+		sum += per_cpu_ptr(pair->ops.counts, cpu)->entered;
 	return sum;
 }
 
@@ -462,7 +480,7 @@ static u64 ret_unknown(const struct probe_pair *pair)
 	int cpu;
 
 	for_each_possible_cpu (cpu)
-		sum += per_cpu_ptr(pair->counts, cpu)->ret_unknown;
+		sum += per_cpu_ptr(pair->ops.counts, cpu)->ret_unknown;
 	return sum;
 }
 
@@ -506,7 +524,7 @@ static void untracked_pair(struct kunit *test, struct probe_pair *pair, unsigned
 	pair->ops.fallback(&pair->kprobe, &probed->entry);
 	cpu = smp_processor_id();
 	preempt_enable();
-	call = &expect_one(test, RING_PROTECTED, cpu)->setns;
+	call = &expect_one(test, RING_PLAIN, cpu)->setns;
 	expect_untracked(test, call);
 	KUNIT_EXPECT_EQ(test, call->fd, -7);
 	KUNIT_EXPECT_EQ(test, (unsigned int)call->abi, abi);
@@ -522,11 +540,85 @@ static void handlers(struct kunit *test)
 	for (i = 0; i < SETNS_PAIRS; i++) {
 		struct probe_pair *pair = &setns_pairs[i];
 
-		pair->counts = alloc_percpu(struct probe_counts);
-		KUNIT_ASSERT_NOT_NULL(test, (void __force *)pair->counts);
 		tracked_pair(test, pair, abis[i]);
 		untracked_pair(test, pair, abis[i]);
-		free_percpu(pair->counts);
+	}
+}
+
+static unsigned int held(const struct probe_pair *pair)
+{
+	unsigned int sum = 0;
+	int cpu;
+
+	for_each_possible_cpu (cpu)
+		sum += atomic_read(&per_cpu_ptr(pair->ops.counts, cpu)->held);
+	return sum;
+}
+
+/* Enters a call without CAP_SYS_ADMIN, and returns what the handler returned. */
+static int enter_unprivileged(struct kunit *test, struct probe_pair *pair,
+			      struct probed_call *probed)
+{
+	const struct cred *before;
+	struct cred *cred = prepare_creds();
+	int refused;
+
+	KUNIT_ASSERT_NOT_NULL(test, cred);
+	cap_lower(cred->cap_effective, CAP_SYS_ADMIN);
+	before = override_creds(cred);
+	preempt_disable();
+	refused = pair->ops.entry(probed->ri, &probed->entry);
+	pair->ops.fallback(&pair->kprobe, &probed->entry);
+	preempt_enable();
+	revert_creds(before);
+	put_cred(cred);
+	return refused;
+}
+
+static void leave(struct probe_pair *pair, struct probed_call *probed)
+{
+	preempt_disable();
+	pair->ops.ret(probed->ri, &probed->ret);
+	preempt_enable();
+}
+
+/* Two instances exist: unprivileged callers may hold one of them. */
+static void quota(struct kunit *test)
+{
+	struct probe_pair *pair = &setns_pairs[0];
+	struct probed_call *first = new_probed_call(test, pair);
+	struct probed_call *second = new_probed_call(test, pair);
+	u64 unknown = ret_unknown(pair);
+
+	*pair->ops.quota = probe_quota_of(2);
+	KUNIT_EXPECT_EQ(test, enter_unprivileged(test, pair, first), 0);
+	KUNIT_EXPECT_EQ(test, held(pair), 1U);
+	KUNIT_EXPECT_EQ(test, enter_unprivileged(test, pair, second), 1);
+	KUNIT_EXPECT_EQ(test, held(pair), 1U);
+	KUNIT_EXPECT_EQ(test, ret_unknown(pair), unknown + 1);
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, pair->ops.entry(second->ri, &second->entry), 0);
+	pair->ops.fallback(&pair->kprobe, &second->entry);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, held(pair), 1U);
+	leave(pair, second);
+	KUNIT_EXPECT_EQ(test, held(pair), 1U);
+	leave(pair, first);
+	KUNIT_EXPECT_EQ(test, held(pair), 0U);
+	KUNIT_EXPECT_EQ(test, ret_unknown(pair), unknown + 1);
+}
+
+/* However the callers are spread over the CPUs, they hold no more than the limit. */
+static void quota_sizes(struct kunit *test)
+{
+	unsigned int maxactive;
+
+	for (maxactive = 1; maxactive < 10000; maxactive++) {
+		struct probe_quota limits = probe_quota_of(maxactive);
+		unsigned int most = limits.share * num_possible_cpus() + limits.rest;
+
+		KUNIT_EXPECT_EQ(test, most, maxactive - maxactive / 2);
+		KUNIT_EXPECT_GE(test, limits.rest, 1U);
 	}
 }
 
@@ -542,6 +634,8 @@ static struct kunit_case setns_cases[] = {
 	CASE("a call with a full snapshot whose links differ at the return", full_snapshot),
 	CASE("an untracked call: every field", untracked),
 	CASE("the handlers of both entries, with an instance and without one", handlers),
+	CASE("unprivileged callers hold half of the instances and no more", quota),
+	CASE("the quota of any number of instances", quota_sizes),
 	{}
 };
 

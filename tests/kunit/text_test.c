@@ -72,7 +72,7 @@ static const struct setnsmon_record escape = {
 		.caller_userns_inum = 4026532199U,
 		.caller_userns_level = 1,
 		.caller_userns_uid = 1000,
-		.abi = SETNSMON_ABI_X32,
+		.call_class = SETNSMON_CLASS_ENTRY, .abi = SETNSMON_ABI_X32,
 		.fd_kind = SETNSMON_FD_NSFS,
 		.relation = SETNSMON_RELATION_ANCESTOR,
 		.before = { 31, 32, 33, 34, 35, 36, 37, 38, 39, 40 },
@@ -106,8 +106,8 @@ static void a_call(struct kunit *test)
 {
 	expect_line(test, &escape,
 		    "v=1 event=setns time=2024-02-28T23:59:59.999999999Z boot_ns=4398046511104 "
-		    "duration_ns=1 cpu=3 seq=70000000001 abi=x32 pid=4242 tid=4243 ppid=1 ns_pid=7 "
-		    "ns_tid=8 comm=\"runc:[2:INIT]\" start_ns=2 uid=100000 euid=100001 suid=100002 "
+		    "duration_ns=1 cpu=3 seq=70000000001 class=entry abi=x32 pid=4242 tid=4243 ppid=1 "
+		    "ns_pid=7 ns_tid=8 comm=\"runc:[2:INIT]\" start_ns=2 uid=100000 euid=100001 suid=100002 "
 		    "fsuid=100003 gid=200000 egid=200001 sgid=200002 fsgid=200003 "
 		    "cap_permitted=000001ffffffffff cap_effective=0000000000001000 "
 		    "cap_effective_after=fedcba9876543210 loginuid=0 sessionid=4294967294 "

@@ -54,7 +54,7 @@ static void setns_layout(void)
 	AT(setnsmon_setns, abi, 84, 1);
 	AT(setnsmon_setns, fd_kind, 85, 1);
 	AT(setnsmon_setns, relation, 86, 1);
-	AT(setnsmon_setns, pad, 87, 1);
+	AT(setnsmon_setns, call_class, 87, 1);
 	AT(setnsmon_setns, before, 88, 40);
 	AT(setnsmon_setns, target_links, 128, 40);
 	AT(setnsmon_setns, duration_ns, 168, 8);

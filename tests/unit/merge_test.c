@@ -243,11 +243,11 @@ static void order_of_stamps(void)
 {
 	make(CPUS);
 	write_at(2, RING_PLAIN, 30);
-	write_at(0, RING_PROTECTED, 20);
+	write_at(0, RING_ENTRY, 20);
 	write_at(0, RING_PLAIN, 40);
-	write_at(3, RING_PROTECTED, 10);
+	write_at(3, RING_ENTRY, 10);
 	write_at(3, RING_PLAIN, 50);
-	write_at(2, RING_PROTECTED, 60);
+	write_at(2, RING_ENTRY, 60);
 	expect_entry(3, 0, 10, 0);
 	expect_entry(0, 0, 20, 0);
 	expect_entry(2, 0, 30, 0);
@@ -264,7 +264,7 @@ static void equal_stamps(void)
 
 	make(1);
 	for (i = 0; i < 20; i++)
-		write_at(0, i % 3 == 1 ? RING_PROTECTED : RING_PLAIN, 5);
+		write_at(0, i % 3 == 1 ? RING_ENTRY : RING_PLAIN, 5);
 	for (i = 0; i < 20; i++)
 		expect_entry(0, i, 5, 0);
 	expect_end();
@@ -277,7 +277,7 @@ static void watermark(void)
 	now = 10;
 	write_at(0, RING_PLAIN, 9);
 	write_at(1, RING_PLAIN, 10);
-	write_at(1, RING_PROTECTED, 11);
+	write_at(1, RING_ENTRY, 11);
 	expect_entry(0, 0, 9, 0);
 	expect_none();
 	CHECK(merge_has_entry(merge));
@@ -300,7 +300,7 @@ static void next_look(void)
 	CHECK(merge_look(merge));
 	now = 20;
 	write_at(1, RING_PLAIN, 10);
-	write_at(0, RING_PROTECTED, 11);
+	write_at(0, RING_ENTRY, 11);
 	expect_entry(0, 0, 5, 0);
 	expect_entry(0, 1, 8, 0);
 	CHECK(!merge_within_watermark(merge));
@@ -317,7 +317,7 @@ static void many_cpus(void)
 
 	make(count);
 	for (i = 0; i < count; i++)
-		write_at(i, i % 2 ? RING_PLAIN : RING_PROTECTED, 10 + i * 7 % count);
+		write_at(i, i % 2 ? RING_PLAIN : RING_ENTRY, 10 + i * 7 % count);
 	for (i = 0; i < count; i++)
 		write_at(i, RING_PLAIN, 500 + count - i);
 	for (i = 0; i < count; i++)
@@ -333,7 +333,7 @@ static void missing_cpus(void)
 	make_some(7, 3);
 	write_at(6, RING_PLAIN, 1);
 	write_at(3, RING_PLAIN, 2);
-	write_at(0, RING_PROTECTED, 3);
+	write_at(0, RING_ENTRY, 3);
 	expect_entry(6, 0, 1, 0);
 	merge_rewind(merge);
 	expect_entry(6, 0, 1, 0);
@@ -353,7 +353,7 @@ static void late_cpu(void)
 	expect_entry(0, 0, 10, 0);
 	add_cpu(3);
 	CHECK(merge_has_entry(merge));
-	write_at(3, RING_PROTECTED, 12);
+	write_at(3, RING_ENTRY, 12);
 	write_at(3, RING_PLAIN, 14);
 	write_at(0, RING_PLAIN, 13);
 	/* Still within the watermark of the last look */
@@ -375,7 +375,7 @@ static void late_cpu_ready(void)
 	expect_end();
 	add_cpu(1);
 	CHECK(!merge_has_entry(merge));
-	write_at(1, RING_PROTECTED, 5);
+	write_at(1, RING_ENTRY, 5);
 	CHECK(merge_has_entry(merge));
 	grow(1);
 	CHECK(merge_has_entry(merge));
@@ -448,9 +448,9 @@ static void exact_gaps(void)
 static void gaps_between_classes(void)
 {
 	make(1);
-	write_at(0, RING_PROTECTED, 1);
+	write_at(0, RING_ENTRY, 1);
 	write_many(0, RING_PLAIN, 10, 20);
-	write_at(0, RING_PROTECTED, 40);
+	write_at(0, RING_ENTRY, 40);
 	write_many(0, RING_PLAIN, 50, 20);
 	expect_entry(0, 0, 1, 0);
 	expect_entry(0, 21, 40, 20);
@@ -467,10 +467,10 @@ static void reader_far_behind(void)
 
 	make(2);
 	plain = &cpus[0].own.rings[RING_PLAIN];
-	protected = &cpus[0].own.rings[RING_PROTECTED];
+	protected = &cpus[0].own.rings[RING_ENTRY];
 	write_many(0, RING_PLAIN, 10, 3);
-	write_at(0, RING_PROTECTED, 13);
-	write_at(0, RING_PROTECTED, 14);
+	write_at(0, RING_ENTRY, 13);
+	write_at(0, RING_ENTRY, 14);
 	expect_entry(0, 0, 10, 0);
 	expect_entry(0, 1, 11, 0);
 	expect_entry(0, 2, 12, 0);
@@ -493,7 +493,7 @@ static void start_without_a_gap(void)
 {
 	make(2);
 	write_many(0, RING_PLAIN, 10, 2 * RECORDS);
-	write_at(1, RING_PROTECTED, 20);
+	write_at(1, RING_ENTRY, 20);
 	free_merge();
 	new_merge(fake_clock);
 	expect_entry(1, 0, 20, 0);
@@ -508,7 +508,7 @@ static void rewound(void)
 {
 	make(2);
 	write_many(0, RING_PLAIN, 10, 5);
-	write_many(1, RING_PROTECTED, 18, 2);
+	write_many(1, RING_ENTRY, 18, 2);
 	expect_entry(0, 0, 10, 0);
 	expect_entry(0, 1, 11, 0);
 	merge_rewind(merge);
@@ -528,14 +528,14 @@ static void skipped_to_end(void)
 {
 	make(2);
 	write_many(0, RING_PLAIN, 10, 2 * RECORDS);
-	write_many(0, RING_PROTECTED, 60, 3);
+	write_many(0, RING_ENTRY, 60, 3);
 	write_many(1, RING_PLAIN, 10, 4);
 	expect_entry(1, 0, 10, 0);
 	merge_skip_to_end(merge);
 	expect_end();
 	write_at(0, RING_PLAIN, 100);
-	write_at(1, RING_PROTECTED, 101);
-	write_at(0, RING_PROTECTED, 102);
+	write_at(1, RING_ENTRY, 101);
+	write_at(0, RING_ENTRY, 102);
 	expect_entry(0, 35, 100, 0);
 	expect_entry(1, 4, 101, 0);
 	expect_entry(0, 36, 102, 0);
@@ -705,7 +705,7 @@ static void rewound_while_stalled(void)
 {
 	make_ticking(2);
 	write_at(0, RING_PLAIN, 1);
-	write_at(1, RING_PROTECTED, 2);
+	write_at(1, RING_ENTRY, 2);
 	expect_entry(0, 0, 1, 0);
 	expect_entry(1, 0, 2, 0);
 	begin_entry(0, RING_PLAIN, now);
@@ -729,7 +729,7 @@ static void dead_write(void)
 	now += MERGE_GIVE_UP_NS;
 	expect_entry(1, 0, stamps[1], 0);
 	expect_given_up();
-	write_at(1, RING_PROTECTED, stamps[2] = now);
+	write_at(1, RING_ENTRY, stamps[2] = now);
 	expect_entry(1, 1, stamps[2], 0);
 	/* Late, but not lost */
 	commit_entry(0, RING_PLAIN);
@@ -752,8 +752,8 @@ static void overtaken_dead_write(void)
 	now += MERGE_GIVE_UP_NS;
 	CHECK(!merge_look(merge));
 	expect_given_up();
-	write_at(0, RING_PROTECTED, stamps[0] = now);
-	write_at(0, RING_PROTECTED, stamps[1] = now);
+	write_at(0, RING_ENTRY, stamps[0] = now);
+	write_at(0, RING_ENTRY, stamps[1] = now);
 	expect_entry(0, 0, stamps[0], 0);
 	expect_entry(0, 1, stamps[1], 0);
 	write_at(0, RING_PLAIN, stamps[2] = now);
@@ -771,7 +771,7 @@ static void dead_writes_everywhere(void)
 	make_ticking(CPUS);
 	for (cpu = 0; cpu < CPUS - 1; cpu++) {
 		begin_entry(cpu, RING_PLAIN, now);
-		begin_entry(cpu, RING_PROTECTED, now);
+		begin_entry(cpu, RING_ENTRY, now);
 	}
 	CHECK(!merge_look(merge));
 	CHECK(merge->stalled);

@@ -152,6 +152,16 @@ enum setnsmon_relation {
 };
 
 /*
+ * How rare a call is, which decides how long it is held: &struct setnsmon_setns.call_class. A
+ * record is overwritten only by records of its own class.
+ */
+enum setnsmon_class {
+	SETNSMON_CLASS_PLAIN	= 1,	/* any user can repeat it at will */
+	SETNSMON_CLASS_ENTRY	= 2,	/* it took rights that not every user has */
+	SETNSMON_CLASS_EXIT	= 3	/* likewise, and it led out of a container or a chroot */
+};
+
+/*
  * Parts of a record that are valid: &struct setnsmon_setns.has. A part whose bit is
  * clear is zero, and null in JSON.
  */
@@ -179,6 +189,14 @@ enum setnsmon_relation {
 						   * be read */
 #define SETNSMON_FLAG_RET_UNKNOWN	(1U << 6) /* recorded at entry: the return could not be followed */
 #define SETNSMON_FLAG_KERNEL_COMPAT	(1U << 7) /* came by the 32-bit entry */
+#define SETNSMON_FLAG_ROOT_MOVED	(1U << 8) /* changed the caller's root or working directory */
+#define SETNSMON_FLAG_SELFTEST		(1U << 9) /* fd is -1 and nstype SETNSMON_SELFTEST_NSTYPE */
+
+/*
+ * The nstype of a call that a program makes to test the module. Together with the fd -1
+ * such a call can only fail with EBADF.
+ */
+#define SETNSMON_SELFTEST_NSTYPE	0x53454c46U
 
 /**
  * struct setnsmon_setns - one call of setns(2)
@@ -243,7 +261,7 @@ enum setnsmon_relation {
  * @abi: enum setnsmon_abi
  * @fd_kind: enum setnsmon_fd_kind
  * @relation: enum setnsmon_relation
- * @pad: zero
+ * @call_class: enum setnsmon_class
  * @pad2: zero
  * @comm: command name of the thread. The caller chooses it, so it holds ANY bytes up
  *	to the first NUL: escape it before you show it. All bytes after the first NUL
@@ -270,7 +288,7 @@ struct setnsmon_setns {
 	__u8 abi;
 	__u8 fd_kind;
 	__u8 relation;
-	__u8 pad;
+	__u8 call_class;
 	__u32 before[SETNSMON_LINKS];
 	__u32 target_links[SETNSMON_LINKS];
 

@@ -373,7 +373,7 @@ LAYOUT = [
     ("owner_level", "I", 1, HAS["owner"]), ("owner_uid", "I", 1, HAS["owner"]),
     ("caller_userns_inum", "I", 1, 0), ("caller_userns_level", "I", 1, 0),
     ("caller_userns_uid", "I", 1, 0), ("abi", "B", 1, 0), ("fd_kind", "B", 1, 0),
-    ("relation", "B", 1, HAS["owner"]), ("pad", "B", 1, None),
+    ("relation", "B", 1, HAS["owner"]), ("call_class", "B", 1, 0),
     ("before", "I", 10, 0), ("target_links", "I", 10, HAS["target_links"]),
     ("duration_ns", "Q", 1, HAS["ret"]), ("start_ns", "Q", 1, 0),
     ("cgroup_id", "Q", 1, HAS["cgroup"]), ("cap_effective_after", "Q", 1, HAS["ret"]),

@@ -147,7 +147,8 @@ def by_programs():
         seen = [program(unshare_to(kind, f"{place}/{kind}"), kind, "nsenter",
                         f"{UNSHARE[kind][0]}={place}/{kind}", "true",
                         # Its init is dead: it can be joined, but no process can be created there.
-                        status=1 if kind == "pid" else 0)
+                        status=1 if kind == "pid" else 0,
+                        also=["root-moved"] if kind == "mnt" else [])
                 for kind in ("cgroup", "ipc", "mnt", "net", "pid", "uts", "time")]
     # It returns from the new one by another call.
     seen.append(program("/proc/self/ns/net", "net", "ip", "netns", "add", "setnsmon-test",

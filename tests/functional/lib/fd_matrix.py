@@ -11,7 +11,8 @@ import os
 
 from guest import PROGS, must
 from namespaces import LINKS, UserNs, kind_names
-from oracle import FLAGS, INITIAL, check_record, differences, relate, target_of
+from oracle import (FLAGS, INITIAL, check_record, class_of, differences, relate,
+                    target_of)
 from scenes import play
 from tap import Skip, add_case, run_cases
 
@@ -90,7 +91,8 @@ def in_32_bits(number):
     return number - (1 << 32) if number >> 31 else number
 
 
-LINE = ["index", "tgid", "tid", "ppid", "ns_pid", "ns_tid", "fd", "ret", "caps", "caps_after"]
+MOVED = ("none", "cwd", "root")
+LINE = ["index", "tgid", "tid", "ppid", "ns_pid", "ns_tid", "fd", "ret", "caps", "caps_after", "moved"]
 
 
 def parse(line):
@@ -98,7 +100,7 @@ def parse(line):
     word, *numbers = line.split()
     if word != "call" or len(numbers) != len(LINE) + 20:
         raise ValueError(f"not a call: {line!r}")
-    numbers = [int(number) for number in numbers]
+    numbers = [number if number in MOVED else int(number) for number in numbers]
     said = dict(zip(LINE, numbers))
     said["before"] = dict(zip(LINKS, numbers[len(LINE):]))
     said["after"] = dict(zip(LINKS, numbers[len(LINE) + 10:]))
@@ -122,8 +124,12 @@ def expectation(said, nstype, facts, caller, abi, comm):
         flags.add("caps-gained")
     if abi == "i386":
         flags.add("kernel-compat")
+    if said["moved"] != "none":
+        flags.add("root-moved")
     return {
-        "v": 1, "event": "setns", "abi": abi, "pid": said["tgid"], "tid": said["tid"],
+        "v": 1, "event": "setns",
+        "class": class_of(caller.level, said["caps"], said["before"], said["after"], said["moved"]),
+        "abi": abi, "pid": said["tgid"], "tid": said["tid"],
         "ppid": said["ppid"], "ns_pid": said["ns_pid"], "ns_tid": said["ns_tid"], "comm": comm,
         "cap_effective": f"{said['caps']:016x}",
         "cap_effective_after": f"{said['caps_after']:016x}",

@@ -14,7 +14,7 @@ from namespaces import (LINKS, NS_GET_NSTYPE, UserNs, id_of, kind_names, links_o
 from tap import Skip
 
 FLAGS = ["denied", "to-init", "upward", "userns-cross", "caps-gained", "raced", "ret-unknown",
-         "kernel-compat"]
+         "kernel-compat", "root-moved", "selftest"]
 UNSET = 0xffffffff
 INITIAL = links_of(1)
 
@@ -98,6 +98,38 @@ def relate(target, owner, caller):
     return flags
 
 
+def place_of(pid, tid, name):
+    """Returns mount and inode number of a thread's root or cwd."""
+    place = os.open(f"/proc/{pid}/task/{tid}/{name}", os.O_PATH)
+    try:
+        return fdinfo_of(os.getpid(), place)["mnt_id"], os.fstat(place).st_ino
+    finally:
+        os.close(place)
+
+
+def places_of(pid, tid):
+    return place_of(pid, tid, "root"), place_of(pid, tid, "cwd")
+
+
+def what_moved(before, after):
+    """Returns what differs between two places_of(): "root", "cwd" or "none"."""
+    if before[0] != after[0]:
+        return "root"
+    return "cwd" if before[1] != after[1] else "none"
+
+
+def class_of(level, caps, before, after, moved):
+    """Returns the class of a call: plain unless it moved a caller with CAP_SYS_ADMIN on the
+    host. The scenes have no other call that takes somebody's permission."""
+    changed = [link for link in LINKS if before[link] != after[link]]
+    left_chroot = moved == "root" and "mnt" not in changed
+    if level or not caps & 1 << 21 or not (changed or left_chroot):
+        return "plain"
+    out = [link for link in changed
+           if link in ("mnt", "pid_for_children", "user") and after[link] == INITIAL[link]]
+    return "exit" if out or left_chroot else "entry"
+
+
 def ids_of(status):
     ids = {}
     for key, line in (("uid", "Uid"), ("gid", "Gid")):
@@ -132,6 +164,7 @@ def watch(actor, nstype, abi="x86_64"):
     }
     expected.update(ids_of(status))
     clocks = {"start_ticks": start_ticks_of(pid)}
+    places = places_of(pid, tid)
 
     actor.go()
     ret, *readings = actor.expect("done")
@@ -150,7 +183,12 @@ def watch(actor, nstype, abi="x86_64"):
         flags.add("caps-gained")
     if abi == "i386":
         flags.add("kernel-compat")
+    moved = what_moved(places, places_of(pid, tid))
+    if moved != "none":
+        flags.add("root-moved")
     expected.update({
+        "class": class_of(caller.level, int(expected["cap_effective"], 16), expected["before"],
+                          after, moved),
         "after": after, "cap_effective_after": caps, "joined": joined, "ret": ret,
         "errno": errno.errorcode[-ret] if ret < 0 else None,
         "flags": [flag for flag in FLAGS if flag in flags],

@@ -396,7 +396,7 @@ static void record_is_complete(void)
 	EQ(rec.setns.target_inum, 0);
 	EQ(rec.setns.owner_inum, 0);
 	CHECK(!memcmp(rec.setns.before, rec.setns.after, sizeof(rec.setns.after)));
-	EQ(rec.setns.pad, 0);
+	EQ(rec.setns.call_class, SETNSMON_CLASS_PLAIN);
 	EQ(rec.setns.pad2, 0);
 	CHECK(!strncmp((char *)rec.setns.comm, "device_abi", 10));
 	close(bin);

@@ -36,7 +36,8 @@
  *	call INDEX TGID TID PPID NSTGID NSTID FD RET CAPS CAPS LINK*10 LINK*10
  *
  * as read from /proc. NSTGID and NSTID are the results of getpid(2) and gettid(2). CAPS are
- * the effective capabilities, before and after, and the links are listed before and after,
+ * the effective capabilities, before and after, the directory that moved (root, cwd or none),
+ * and the links are listed before and after,
  * too. A link that cannot be read is 0.
  */
 #define _GNU_SOURCE
@@ -58,6 +59,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -279,13 +281,42 @@ static const char *const links[LINKS] = {
 	"ns/time", "ns/time_for_children", "ns/user", "ns/uts",
 };
 
+struct place {
+	uint64_t mount, inode;
+};
+
 struct view {
 	long tgid;
 	long tid;
 	long ppid;
 	uint64_t caps;
 	unsigned long links[LINKS];
+	struct place root, cwd;
 };
+
+/* Fills in a directory by its mount and its inode number. */
+static void look_at(struct place *place, const char *path)
+{
+	struct statx found;
+
+	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_INO | STATX_MNT_ID, &found))
+		die(path);
+	place->mount = found.stx_mnt_id;
+	place->inode = found.stx_ino;
+}
+
+static bool same_place(const struct place *a, const struct place *b)
+{
+	return a->mount == b->mount && a->inode == b->inode;
+}
+
+/* Returns what the call moved: "root", "cwd" or "none". */
+static const char *moved(const struct view *before, const struct view *after)
+{
+	if (!same_place(&before->root, &after->root))
+		return "root";
+	return same_place(&before->cwd, &after->cwd) ? "none" : "cwd";
+}
 
 static const char *field(const char *status, const char *name)
 {
@@ -317,6 +348,8 @@ static void look(struct view *view, int self)
 		text[got < 0 ? 0 : got] = '\0';
 		view->links[i] = got < 0 ? 0 : strtoul(strchr(text, '[') + 1, NULL, 10);
 	}
+	look_at(&view->root, "/");
+	look_at(&view->cwd, ".");
 }
 
 static void print_links(char *to, size_t size, const struct view *view)
@@ -340,9 +373,10 @@ static long make_call(int index, way *call, int fd, int nstype)
 	ret = call(fd, nstype);
 	look(&after, self);
 	close(self);
-	snprintf(line, sizeof(line), "call %d %ld %ld %ld %ld %ld %d %ld %" PRIu64 " %" PRIu64,
+	snprintf(line, sizeof(line), "call %d %ld %ld %ld %ld %ld %d %ld %" PRIu64 " %" PRIu64
+		 " %s",
 		 index, before.tgid, before.tid, before.ppid, (long)getpid(),
-		 (long)syscall(SYS_gettid), fd, ret, before.caps, after.caps);
+		 (long)syscall(SYS_gettid), fd, ret, before.caps, after.caps, moved(&before, &after));
 	print_links(line, sizeof(line), &before);
 	print_links(line, sizeof(line), &after);
 	dprintf(1, "%s\n", line);

@@ -254,7 +254,8 @@ static void check_call(const struct setnsmon_record *record)
 	      "%s: pid %u, started at %llu", call->comm, call->pid,
 	      (unsigned long long)call->start_ns);
 	check(call->abi == role->abi && call->fd_kind == role->fd_kind &&
-		      call->target_type == role->target_type && !call->pad && !call->pad2,
+		      call->target_type == role->target_type &&
+		      call->call_class == SETNSMON_CLASS_PLAIN && !call->pad2,
 	      "%s: abi %u, fd_kind %u, target_type %#x", call->comm, call->abi, call->fd_kind,
 	      call->target_type);
 	if (caller.role == 'f' || caller.role == 'i') {
