@@ -16,9 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A descriptor that no process can have, so that the call fails with EBADF. */
-#define NO_FD (-0x5e7)
-
 /* The record is ready when the call returns, so only a stuck machine takes this long. */
 #define TIMEOUT_MS    5000
 
@@ -33,7 +30,7 @@ static const struct verb verb = {
 
 static bool open_nothing(int *fd)
 {
-	*fd = NO_FD;
+	*fd = -1;
 	return true;
 }
 
@@ -68,6 +65,8 @@ static const char *check_nothing(const struct setnsmon_setns *call, int fd)
 		return "with a target, although its descriptor is invalid";
 	if (call->uid != getuid() && call->caller_userns_level == 0)
 		return "with the wrong user";
+	if (!(call->flags & SETNSMON_FLAG_SELFTEST))
+		return "without the flag selftest";
 	return NULL;
 }
 
@@ -104,7 +103,8 @@ static const struct probe_case {
 	int expected_errno;
 	const char *(*check)(const struct setnsmon_setns *call, int fd);
 } cases[] = {
-	{ open_nothing, 0, EBADF, check_nothing },
+	/* Only a call without a descriptor gets the flag selftest, which tells it from others. */
+	{ open_nothing, SETNSMON_SELFTEST_NSTYPE, EBADF, check_nothing },
 	{ open_namespace, CLONE_NEWNET, EINVAL, check_namespace },
 	{ open_pidfd, 0, EINVAL, check_process },
 };

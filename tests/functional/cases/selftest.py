@@ -54,10 +54,14 @@ def says_ok(check):
     with module():
         check_ok(check, selftest(), "selftest")
         check.eq(counters()["entered"], CALLS, "calls")
-        seen = [(record["errno"], record["comm"], record["fd_kind"], record["uid"])
+        seen = [(record["errno"], record["comm"], record["fd_kind"], record["uid"], record["flags"])
                 for record in read_json()]
-        check.eq(seen, [("EBADF", "setnsmon", "none", 0), ("EINVAL", "setnsmon", "nsfs", 0),
-                        ("EINVAL", "setnsmon", "pidfd", 0)], "records")
+        check.eq(seen, [("EBADF", "setnsmon", "none", 0, ["selftest"]),
+                        ("EINVAL", "setnsmon", "nsfs", 0, []),
+                        ("EINVAL", "setnsmon", "pidfd", 0, [])], "records")
+        shown = run(READER, "--no-follow", "-o", "table").stdout.splitlines()
+        check.eq(sum("setnsmon" in line for line in shown), CALLS, f"rows of the table: {shown}")
+        check.eq(sum("selftest" in line for line in shown), 1, f"rows with the flag: {shown}")
 
 
 @case("it finds its own call among many others, and in a full ring")
