@@ -93,17 +93,27 @@ static bool is_past_end(const struct pipeline *pipeline)
 
 static void count_record(struct pipeline *pipeline, const struct setnsmon_record *rec)
 {
-	pipeline->seen_ns = rec->boot_ns;
 	if (rec->type == SETNSMON_RECORD_LOST)
 		pipeline->lost += rec->lost.count;
 	else if (rec->type == SETNSMON_RECORD_SETNS)
 		pipeline->calls++;
 }
 
+/* Losses are always shown: the class of a lost record is unknown. */
+static bool is_selected(const struct pipeline *pipeline, const struct setnsmon_record *rec)
+{
+	if (!pipeline->classes || rec->type != SETNSMON_RECORD_SETNS)
+		return true;
+	return rec->setns.call_class < 32 && pipeline->classes >> rec->setns.call_class & 1;
+}
+
 static void deliver(struct pipeline *pipeline, const struct setnsmon_record *rec)
 {
 	unsigned int i;
 
+	pipeline->seen_ns = rec->boot_ns;
+	if (!is_selected(pipeline, rec))
+		return;
 	count_record(pipeline, rec);
 	for (i = 0; i < pipeline->sink_count; i++)
 		pipeline->sinks[i]->type->record(pipeline->sinks[i], rec);

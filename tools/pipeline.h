@@ -18,6 +18,7 @@ struct source;
  * @source: where records come from
  * @sinks: where each record goes, in this order
  * @sink_count: entries of @sinks
+ * @classes: a bit 1 << enum setnsmon_class for each class to show; 0 for all
  * @limit: number of calls after which to end; 0 for no limit
  * @end_ns: moment after which to end, on the clock of the records; 0 to wait for more
  * @seen_ns: stamp of the last record that was delivered
@@ -30,6 +31,7 @@ struct pipeline {
 	struct source *source;
 	struct sink *const *sinks;
 	unsigned int sink_count;
+	u32 classes;
 	u64 limit;
 	u64 end_ns;
 	u64 seen_ns;

@@ -71,7 +71,8 @@ static struct setnsmon_record full(void)
 		.gid = 5, .egid = 6, .sgid = 7, .fsgid = 8,
 		.loginuid = 1000, .sessionid = 33,
 		.abi = SETNSMON_ABI_I386, .fd_kind = SETNSMON_FD_NSFS,
-		.relation = SETNSMON_RELATION_ANCESTOR, .comm = "nsenter",
+		.relation = SETNSMON_RELATION_ANCESTOR,
+		.call_class = SETNSMON_CLASS_ENTRY, .comm = "nsenter",
 	};
 	for (i = 0; i < SETNSMON_LINKS; i++) {
 		s->before[i] = 100 + i;
@@ -198,7 +199,7 @@ static void json_of_a_full_record(void)
 
 	is_json(&rec,
 		"{\"v\":1,\"event\":\"setns\",\"time\":\"2026-11-21T21:04:13.120394123Z\","
-		"\"boot_ns\":84123456789,\"duration_ns\":2310,\"cpu\":1,\"seq\":42,"
+		"\"boot_ns\":84123456789,\"duration_ns\":2310,\"cpu\":1,\"seq\":42,\"class\":\"entry\","
 		"\"abi\":\"i386\",\"pid\":812,\"tid\":813,\"ppid\":800,\"ns_pid\":12,\"ns_tid\":13,"
 		"\"comm\":\"nsenter\",\"start_ns\":84000000000,"
 		"\"uid\":1,\"euid\":2,\"suid\":3,\"fsuid\":4,"
@@ -357,7 +358,7 @@ static void json_of_extreme_values(void)
 	CHECK(!strcmp(shown(at(object, "abi")), "255"));
 	CHECK(!strcmp(shown(at(object, "target.type")), "4294967295"));
 	CHECK(!strcmp(shown(at(object, "cap_permitted")), "\"ffffffffffffffff\""));
-	EQ(json_object_array_length(at(object, "flags")), 8);
+	EQ(json_object_array_length(at(object, "flags")), 10);
 	EQ(json_object_array_length(at(object, "joined")), 8);
 	CHECK(!strcmp(shown(at(object, "comm_bytes")), "\"ffffffffffffffffffffffffffffffff\""));
 	json_object_put(object);
@@ -711,6 +712,18 @@ static void table_of_results(void)
 	CHECK(has(rows(&rec, 1, 120, false), " ? "));
 }
 
+static void table_makes_exits_bold(void)
+{
+	struct setnsmon_record rec = full();
+
+	rec.setns.call_class = SETNSMON_CLASS_EXIT;
+	CHECK(has(rows(&rec, 1, 120, true), "\033[1mnsenter\033[0m"));
+	CHECK(has(rows(&rec, 1, 120, true), "\033[32mok\033[0m"));
+	CHECK(!strchr(rows(&rec, 1, 120, false), '\033'));
+	rec.setns.call_class = SETNSMON_CLASS_ENTRY;
+	CHECK(!strstr(rows(&rec, 1, 120, true), "\033[1m"));
+}
+
 static void table_of_losses(void)
 {
 	struct setnsmon_record recs[2] = { lost(37), lost(1) };
@@ -815,7 +828,7 @@ static struct setnsmon_record wide(void)
 	rec.setns.owner_uid = 4000000003;
 	rec.setns.owner_inum = 4026532199;
 	rec.setns.ret = -22;
-	rec.setns.flags = (1U << 8) - 1;
+	rec.setns.flags = (1U << 10) - 1;
 	return rec;
 }
 
@@ -1210,6 +1223,54 @@ static void a_pipeline_that_is_to_end_ends_when_drained(void)
 	EQ(pipeline.troubles, SOURCE_UNARMED);
 }
 
+/* Each batch has four calls of class plain, three of class exit, and a loss. */
+static void a_pipeline_shows_the_selected_classes(void)
+{
+	static const struct {
+		u32 classes;
+		unsigned int calls;
+	} cases[] = {
+		{ 0, 7 },
+		{ 1U << SETNSMON_CLASS_PLAIN, 4 },
+		{ 1U << SETNSMON_CLASS_ENTRY, 0 },
+		{ 1U << SETNSMON_CLASS_EXIT, 3 },
+		{ 1U << SETNSMON_CLASS_EXIT | 1U << SETNSMON_CLASS_PLAIN, 7 },
+	};
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pipeline pipeline = { .classes = cases[i].classes };
+		struct memory memory;
+
+		fill_memory(&memory, 2);
+		for (n = 0; n < ARRAY_SIZE(memory.recs); n++)
+			if (n != 3)
+				memory.recs[n].setns.call_class =
+					n < 5 ? SETNSMON_CLASS_PLAIN : SETNSMON_CLASS_EXIT;
+		EQ(run_pipeline(&pipeline, &memory, false), 2 * cases[i].calls + 2);
+		EQ(pipeline.calls, 2 * cases[i].calls);
+		EQ(pipeline.lost, 74);
+	}
+}
+
+/* Calls that are not shown count neither as calls nor for the limit, but end a pipeline. */
+static void a_pipeline_counts_selected_calls(void)
+{
+	struct pipeline pipeline = { .classes = 1U << SETNSMON_CLASS_EXIT, .limit = 2 };
+	struct pipeline ending = { .classes = 1U << SETNSMON_CLASS_EXIT };
+	struct memory memory;
+
+	fill_memory(&memory, 10);
+	memory.recs[6].setns.call_class = SETNSMON_CLASS_EXIT;
+	memory.recs[7].setns.call_class = 255;
+	EQ(run_pipeline(&pipeline, &memory, false), 4);
+	EQ(pipeline.calls, 2);
+	fill_memory(&memory, 10);
+	memory.now = 81;
+	EQ(run_pipeline(&ending, &memory, true), 2);
+	EQ(ending.calls, 0);
+}
+
 static void a_pipeline_reports_a_clock_that_fails(void)
 {
 	struct memory memory;
@@ -1359,6 +1420,7 @@ static const struct tap_case cases[] = {
 	CASE(table_of_a_call),
 	CASE(table_of_targets),
 	CASE(table_of_results),
+	CASE(table_makes_exits_bold),
 	CASE(table_of_losses),
 	CASE(table_shows_a_new_date),
 	CASE(table_shows_its_time_zone),
@@ -1378,6 +1440,8 @@ static const struct tap_case cases[] = {
 	CASE(a_pipeline_ends_at_its_limit),
 	CASE(a_pipeline_ends_with_the_first_later_record),
 	CASE(a_pipeline_that_is_to_end_ends_when_drained),
+	CASE(a_pipeline_shows_the_selected_classes),
+	CASE(a_pipeline_counts_selected_calls),
 	CASE(a_pipeline_reports_a_clock_that_fails),
 	CASE(unknown_time_zones_are_reported),
 	CASE(unsigned_modules_are_accepted),

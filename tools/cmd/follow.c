@@ -10,16 +10,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OPTION_COLOR = OPTION_LONG, OPTION_NEW, OPTION_NO_FOLLOW };
+enum { OPTION_CLASS = OPTION_LONG, OPTION_COLOR, OPTION_NEW, OPTION_NO_FOLLOW };
 
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 static const char *const color_names[] = { "auto", "always", "never", NULL };
 
+/* In the order of enum setnsmon_class, which begins with SETNSMON_CLASS_PLAIN. */
+static const char *const class_names[] = { "plain", "entry", "exit", NULL };
+
 /**
  * struct follow - the options
  * @form: form of output; NULL to choose by the type of standard output
  * @color: when to use colours
+ * @classes: classes to show, as bits 1 << enum setnsmon_class; 0 for all
  * @new_only: skip what was recorded before
  * @no_follow: do not wait for more
  * @limit: number of calls to show, 0 for no limit
@@ -27,6 +31,7 @@ static const char *const color_names[] = { "auto", "always", "never", NULL };
 struct follow {
 	const struct sink_type *form;
 	enum color color;
+	u32 classes;
 	bool new_only;
 	bool no_follow;
 	u64 limit;
@@ -39,11 +44,27 @@ static const struct argp_option options[] = {
 	{ "no-follow", OPTION_NO_FOLLOW, NULL, 0, "Show what was recorded, do not wait for more",
 	  0 },
 	{ "count", 'n', "COUNT", 0, "End after COUNT calls; lost records do not count", 0 },
+	{ "class", OPTION_CLASS, "CLASS", 0,
+	  "Show only calls of this class: plain, entry or exit [all]; "
+	  "may be repeated, or be a list with commas",
+	  0 },
 	{ "color", OPTION_COLOR, "WHEN", 0,
 	  "Colour the table: auto, always or never [auto: on a terminal, unless NO_COLOR is set]",
 	  0 },
 	{ 0 },
 };
+
+/* Returns the classes that a list with commas names, as bits. */
+static u32 parse_classes(const struct argp_state *state, char *list)
+{
+	const char *name;
+	u32 classes = 0;
+
+	while ((name = strsep(&list, ",")))
+		classes |= 1U << (SETNSMON_CLASS_PLAIN +
+				  option_choice(state, "CLASS", class_names, name));
+	return classes;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -55,6 +76,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'n':
 		follow->limit = option_count(state, "COUNT", arg);
+		return 0;
+	case OPTION_CLASS:
+		follow->classes |= parse_classes(state, arg);
 		return 0;
 	case OPTION_COLOR:
 		follow->color = option_choice(state, "WHEN", color_names, arg);
@@ -109,7 +133,11 @@ static void summarize(const struct pipeline *pipeline)
 static bool run(const struct follow *follow, struct source *source, struct sink *sink)
 {
 	struct pipeline pipeline = {
-		.source = source, .sinks = &sink, .sink_count = 1, .limit = follow->limit
+		.source = source,
+		.sinks = &sink,
+		.sink_count = 1,
+		.classes = follow->classes,
+		.limit = follow->limit,
 	};
 	bool good;
 

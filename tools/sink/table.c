@@ -99,6 +99,12 @@ static void fill_title(const struct table *table, const struct column *column, s
 	cell_add_string(cell, table->zone, strlen(table->zone));
 }
 
+/* Returns the style of cells that have none of their own. An exit stands out. */
+static enum style style_of(const struct setnsmon_record *rec)
+{
+	return rec && rec->setns.call_class == SETNSMON_CLASS_EXIT ? STYLE_STRONG : STYLE_NONE;
+}
+
 /* Writes the cells of a record, or the titles if @rec is NULL. */
 static void put_line(const struct table *table, const struct setnsmon_record *rec)
 {
@@ -107,7 +113,7 @@ static void put_line(const struct table *table, const struct setnsmon_record *re
 
 	for (i = 0; i < column_count; i++) {
 		const struct column *column = &columns[i];
-		struct cell cell = { .utf8 = table->utf8 };
+		struct cell cell = { .utf8 = table->utf8, .style = style_of(rec) };
 
 		if (!is_shown(table, column))
 			continue;

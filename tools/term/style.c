@@ -2,10 +2,8 @@
 #include "term/style.h"
 
 static const char *const codes[] = {
-	[STYLE_GOOD] = "\033[32m",
-	[STYLE_BAD] = "\033[1;31m",
-	[STYLE_NOTABLE] = "\033[33m",
-	[STYLE_DIM] = "\033[2m",
+	[STYLE_GOOD] = "\033[32m", [STYLE_BAD] = "\033[1;31m", [STYLE_NOTABLE] = "\033[33m",
+	[STYLE_DIM] = "\033[2m",   [STYLE_STRONG] = "\033[1m",
 };
 
 void style_on(FILE *out, enum style style)

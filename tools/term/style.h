@@ -11,6 +11,7 @@ enum style {
 	STYLE_BAD,
 	STYLE_NOTABLE,
 	STYLE_DIM,
+	STYLE_STRONG,
 };
 
 /* Text between these two is shown in @style. */

@@ -452,6 +452,57 @@ def signal_in_a_flood(check):
         check(any(b"comm=the-newest" in line for line in shown), "the crossing is not shown")
 
 
+def calls_of_each_class():
+    """Makes one call of each class, named after it, with plain calls around that overwrite others."""
+    with holder("unshare", KINDS["net"]) as pid:
+        act("pin", 0, "comm", "an-exit", *cross("mnt"), "fd", 99, "calls", 40, 0)
+        act("pin", 0, "comm", "an-entry", "open", f"/proc/{pid}/ns/net", "call", 0, "expect", 0)
+        act("pin", 0, "fd", 99, "calls", 40, 0)
+        act("pin", 0, "comm", "a-plain", "fd", 99, "calls", 1, 0)
+
+
+NAMES = {"an-exit": "exit", "an-entry": "entry", "a-plain": "plain"}
+
+
+@case("--class shows only calls of these classes, and every loss, in each format")
+def classes(check):
+    with module(ring_records=16):
+        calls_of_each_class()
+        for options, chosen in ((("--class=exit",), ["exit"]), (("--class", "entry"), ["entry"]),
+                                (("--class=plain",), ["plain"]),
+                                (("--class=exit,plain",), ["exit", "plain"]),
+                                (("--class=exit", "--class=entry"), ["entry", "exit"]),
+                                (("--class=plain,entry,exit",), ["entry", "exit", "plain"])):
+            shown = reader("-o", "logfmt", "--no-follow", *options).stdout.splitlines()
+            lines = [parse_line(line) for line in shown]
+            found = {line["comm"] for line in lines if line.get("comm") in NAMES}
+            check.eq(found, {name for name in NAMES if NAMES[name] in chosen}, f"names, {options}")
+            check.eq([line for line in shown if "event=lost" in line],
+                     [line for line in device_lines() if "event=lost" in line], f"lost, {options}")
+            check.eq({line.get("class", "") for line in lines if line["event"] == "setns"},
+                     set(chosen), f"classes, {options}")
+            objects = reader("-o", "json", "--no-follow", *options).stdout.splitlines()
+            check.eq([flatten(json.loads(line)) for line in objects], lines, f"JSON, {options}")
+            rows = reader("-o", "table", "--no-follow", *options).stdout.splitlines()
+            check.eq({name for name in NAMES if any(name in row for row in rows)}, found,
+                     f"table, {options}")
+            check.eq(len(rows), len(lines) + 1, f"rows, {options}")
+
+
+@case("--class: -n counts what is shown, and a flood of other classes does not keep it from ending")
+def classes_in_a_flood(check):
+    with module(ring_records=16):
+        with storm():
+            process = follow("-o", "json", "--new", "--class=exit", "-n", "2")
+            for _ in range(2):
+                act("comm", "an-exit", *cross("mnt"))
+            out, _ = process.communicate(timeout=30)
+            names = [obj["comm"] for obj in map(json.loads, out.splitlines()) if obj["event"] == "setns"]
+            check.eq((names, process.returncode), (["an-exit"] * 2, 0), "two exits")
+            done = reader("-o", "json", "--no-follow", "--class=entry", timeout=30)
+            check.eq((done.returncode, '"setns"' in done.stdout), (0, False), "no entry")
+
+
 @case("with nothing to show yet, it says so on a terminal, but not to a script")
 def waiting(check):
     with module():
@@ -606,7 +657,8 @@ def other_file(check):
 def wrong_options(check):
     for options in (("--nonsense",), ("-o", "xml"), ("-o",), ("-n", "0"), ("-n", "-1"),
                     ("-n", "many"), ("-n", "1x"), ("-n", ""), ("nonsense",), ("follow", "more"),
-                    ("--color=perhaps",), ("-o", "json", "stats"), ("stats", "-n", "1"),
+                    ("--color=perhaps",), ("--class",), ("--class=",), ("--class=exit,",), ("--class=lent",),
+                    ("-o", "json", "stats"), ("stats", "-n", "1"),
                     ("-n", "99999999999999999999999")):
         done = reader(*options)
         check.eq(done.returncode, 2, f"status of {options}")
@@ -625,6 +677,7 @@ def usage_messages(check):
             (("-n", "0"), "invalid COUNT '0': must be a positive integer"),
             (("-o", "xml"), "invalid FORMAT 'xml' (expected: table, json, logfmt)"),
             (("stats", "-o", "xml"), "invalid FORMAT 'xml' (expected: text, json)"),
+            (("--class=entry,lent",), "invalid CLASS 'lent' (expected: plain, entry, exit)"),
             (("--color=red",), "invalid WHEN 'red' (expected: auto, always, never)")):
         done = reader(*options)
         check.eq((done.returncode, done.stdout), (2, ""), f"{options}")
