@@ -84,10 +84,10 @@ IOC_FORMAT = 0x4004df01
 HAS_RET = 1
 _ENTRY = ("target_id owner_id cap_permitted cap_effective has flags fd nstype target_type "
           "target_inum target_pid owner_inum owner_level owner_uid caller_userns_inum "
-          "caller_userns_level caller_userns_uid abi fd_kind relation before target_links").split()
+          "caller_userns_level caller_userns_uid abi fd_kind relation call_class before target_links").split()
 _RETURN = ("duration_ns start_ns cgroup_id cap_effective_after ret joined after tid pid ppid "
            "ns_pid ns_tid uid gid suid sgid euid egid fsuid fsgid loginuid sessionid comm").split()
-_RECORD = struct.Struct("=HHIQQQ 4Q 2IiI9I BBBx 40s40s 4Q iI 40s 15I4x 16s")
+_RECORD = struct.Struct("=HHIQQQ 4Q 2IiI9I 4B 40s40s 4Q iI 40s 15I4x 16s")
 Record = collections.namedtuple(
     "Record", ["type", "size", "cpu", "seq", "boot_ns", "real_ns", *_ENTRY, *_RETURN])
 
