@@ -353,16 +353,17 @@ def whole_backlog(check):
 
 def cross(kind):
     """Words for an actor that leaves a namespace of its own for the host's."""
-    return ["unshare", KINDS[kind], "open", f"/proc/1/ns/{kind}", "call", 0, "expect", 0]
+    return ["unshare", KINDS[kind], "open", f"/proc/1/ns/{kind}", "call", 0, "expect", 0, "close"]
 
 
-def crossings_among_plain_calls():
-    """On each CPU makes 40 crossings, of two classes, with 40 plain calls before each; then one with
-    the name the-newest. Rings of 16 records overwrite most plain calls: a gap before each crossing."""
+def crossings_among_plain_calls(ring):
+    """On each CPU makes crossings of two classes, more of each than a ring holds, with plain calls
+    before each, and then one crossing with the name the-newest. Most plain calls are overwritten,
+    so there is a gap before each crossing."""
     for cpu in cpus():
-        rounds = [[*("fd", 99, "calls", 40, 0), *cross(kind)] for kind in 20 * ["net", "mnt"]]
+        rounds = [[*("fd", 99, "calls", 8, 0), *cross(kind)] for kind in (ring + 4) * ["uts", "mnt"]]
         act("pin", cpu, *sum(rounds, []))
-    act("comm", "the-newest", *cross("net"))
+    act("comm", "the-newest", *cross("uts"))
 
 
 def calls_in(lines):
@@ -378,7 +379,7 @@ def lost_in(lines):
 @case("--no-follow shows the newest record held, after a gap before each one")
 def newest(check):
     with module(ring_records=16):
-        crossings_among_plain_calls()
+        crossings_among_plain_calls(16)
         device = device_lines()
         gaps = sum("event=lost" in line for line in device)
         check(gaps >= 14 * len(cpus()), f"only {gaps} gaps: the case proves nothing")
@@ -390,10 +391,10 @@ def newest(check):
 
 @case("a reader that was stopped and is then asked to end shows the newest record held")
 def newest_after_stop(check):
-    with module(ring_records=16):
+    with module(ring_records=128):      # more than the reader takes with one read
         process = follow("-o", "logfmt", "--new")
         process.send_signal(signal.SIGSTOP)
-        crossings_among_plain_calls()
+        crossings_among_plain_calls(128)
         device = device_lines()
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGCONT)
