@@ -110,10 +110,15 @@ void write_names(line_writer &out, const struct field_name *names, u32 bits)
 {
 	bool first = true;
 
+	if (!bits) {
+		out.json("[]", 2);
+		return;
+	}
 	out.json("[", 1);
-	for (; names->name; names++) {
+	for (; bits && names->name; names++) {
 		if (!(bits & names->value))
 			continue;
+		bits &= ~names->value;
 		if (!first)
 			out.json(",", 1);
 		out.own_string(names->name, strlen(names->name));
