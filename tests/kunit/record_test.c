@@ -292,6 +292,60 @@ static void untracked(struct kunit *test)
 	}
 }
 
+/* An untracked call has the flag of its success, but only if it can succeed. */
+static void prediction(struct kunit *test)
+{
+	struct setnsmon_record *record = new_record(test);
+	struct event *event = new_event(test);
+
+	event->form.tracked = false;
+	event->form.call_class = SETNSMON_CLASS_ENTRY;
+	event->nstype = 0;
+	event->target.has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
+	event->target.type = CLONE_NEWNET;
+	event->target.inum = links_initial[SETNSMON_LINK_NET];
+	event->before.links[SETNSMON_LINK_NET] = event->target.inum + 1;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags,
+			SETNSMON_FLAG_RET_UNKNOWN | SETNSMON_FLAG_TO_INIT);
+	event->form.call_class = SETNSMON_CLASS_PLAIN;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_RET_UNKNOWN);
+	event->form.call_class = SETNSMON_CLASS_ENTRY;
+	event->before.links[SETNSMON_LINK_NET] = event->target.inum;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_RET_UNKNOWN);
+}
+
+/* Only both arguments together make a call that tests the module. */
+static void selftests(struct kunit *test)
+{
+	struct setnsmon_record *record = new_record(test);
+	struct event *event = new_event(test);
+
+	event->fd = -1;
+	event->nstype = SETNSMON_SELFTEST_NSTYPE;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_SELFTEST);
+	event->fd = -2;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, 0U);
+	event->fd = -1;
+	event->nstype++;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, 0U);
+}
+
+static void root_moved(struct kunit *test)
+{
+	struct setnsmon_record *record = new_record(test);
+	struct event *event = new_event(test);
+
+	event->form.root_moved = true;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_ROOT_MOVED);
+}
+
 /* ---- results ---- */
 
 static const struct {
@@ -649,6 +703,9 @@ static struct kunit_case record_cases[] = {
 	CASE("audit's ids, set and not set", audit),
 	CASE("flags that follow from the target, and absent members are zero", target),
 	CASE("an untracked call has no result, whatever the event holds", untracked),
+	CASE("an untracked call that can succeed has the flag of its success", prediction),
+	CASE("a call that tests the module is known by both arguments", selftests),
+	CASE("a moved root or working directory is a flag", root_moved),
 	CASE("a call that failed joined nothing; EPERM and EACCES are denied", failed),
 	CASE("each link belongs to the kind that moves it, in all 1024 combinations", kinds),
 	CASE("the kinds that were joined, and whether the descriptor explains them", success),

@@ -45,16 +45,27 @@
  *
  * ORDER AND LOSS
  *
- * Each CPU keeps its records in two rings of one size, and each ring overwrites
- * its oldest record when it is full. The class of a call decides which ring its
- * record goes to. Plain calls are those that fail, those that change nothing, and
- * those that stay within user namespaces of the caller's own. Any user can repeat
- * these as fast as a CPU allows. All other calls are protected: they led their
- * caller where it could not go by its own right. Plain records never overwrite
- * protected ones.
+ * Each CPU keeps its records in rings of one size, and each ring overwrites its
+ * oldest record when it is full. The class of a call (enum setnsmon_class) decides
+ * which ring its record goes to, so records of one class never overwrite those of
+ * another.
+ *
+ *   plain   The call failed, changed nothing, or stayed within user namespaces of
+ *           the caller's own. Any user can repeat it as fast as a CPU allows.
+ *   entry   Any other call that is not an exit: it succeeded, and took rights that
+ *           not every user has. The daily work of container runtimes.
+ *   exit    Likewise, and it moved its caller from another mount, pid or user
+ *           namespace into the host's, or out of a chroot.
+ *
+ * Exits have two rings. One is for callers whose real user is root and whose
+ * program is not set-user-ID. Any user can run a set-user-ID program in a loop, so
+ * the exits of all other callers have a ring of their own.
+ *
+ * A call with SETNSMON_FLAG_RET_UNKNOWN has the class of its success. It is plain if
+ * it could not succeed.
  *
  * Within one file, records come in the order of @boot_ns. Each CPU numbers its
- * records from 0 without a gap, over both rings (@seq). If a record was
+ * records from 0 without a gap, over all rings (@seq). If a record was
  * overwritten before this reader got to it, its number is missing. In place of
  * the gap comes one record of type SETNSMON_RECORD_LOST, with the CPU (@cpu), the
  * first missing number (@seq) and how many are missing (@lost.count). So at any
@@ -62,9 +73,8 @@
  *
  *         next seq = seq of the first record + records read + records lost
  *
- * A protected record may be held for much longer than the plain records around it.
- * Then a new reader finds it, and the gaps between such records are reported as
- * lost.
+ * A rare record may be held for much longer than the plain records around it. Then a
+ * new reader finds it, and the gaps between such records are reported as lost.
  *
  * Records older than the first one that a reader finds of a CPU are not lost to that
  * reader. Calls that the kernel could not hand to the probes are counted in
@@ -158,7 +168,8 @@ enum setnsmon_relation {
 enum setnsmon_class {
 	SETNSMON_CLASS_PLAIN	= 1,	/* any user can repeat it at will */
 	SETNSMON_CLASS_ENTRY	= 2,	/* it took rights that not every user has */
-	SETNSMON_CLASS_EXIT	= 3	/* likewise, and it led out of a container or a chroot */
+	SETNSMON_CLASS_EXIT	= 3	/* likewise, and it led to the host's mount, pid or user
+					 * namespace, or out of a chroot */
 };
 
 /*
@@ -178,7 +189,8 @@ enum setnsmon_class {
 
 /* Remarkable properties of a call: &struct setnsmon_setns.flags. */
 #define SETNSMON_FLAG_DENIED		(1U << 0) /* refused with EPERM or EACCES */
-#define SETNSMON_FLAG_TO_INIT		(1U << 1) /* ended in an initial namespace that it was not in before */
+#define SETNSMON_FLAG_TO_INIT		(1U << 1) /* ended in an initial namespace that it was not in before;
+						   * with RET_UNKNOWN: would have, if it succeeded */
 #define SETNSMON_FLAG_UPWARD		(1U << 2) /* target owned by an ancestor of the caller's user namespace,
 						   * or the initial user namespace, seen from below */
 #define SETNSMON_FLAG_USERNS_CROSS	(1U << 3) /* target not owned by the caller's user namespace */
