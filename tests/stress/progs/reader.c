@@ -213,13 +213,34 @@ static void check_links(const struct setnsmon_setns *call, const struct role *ro
 	}
 }
 
+/* Returns the class of a call that returned: only root joins other namespaces here. */
+static unsigned int class_of_links(const struct setnsmon_setns *call)
+{
+	static const enum setnsmon_link out[] = { SETNSMON_LINK_MNT, SETNSMON_LINK_PID_FOR_CHILDREN,
+						  SETNSMON_LINK_USER };
+	unsigned int i;
+
+	if (!memcmp(call->before, call->after, sizeof(call->after)))
+		return SETNSMON_CLASS_PLAIN;
+	for (i = 0; i < sizeof(out) / sizeof(*out); i++)
+		if (call->before[out[i]] != call->after[out[i]] &&
+		    call->flags & SETNSMON_FLAG_TO_INIT)
+			return SETNSMON_CLASS_EXIT;
+	return SETNSMON_CLASS_ENTRY;
+}
+
 static void check_outcome(const struct setnsmon_setns *call, const struct role *role,
 			  const struct setnsmon_record *record)
 {
+	/* A join of another mount namespace moves the root. */
+	uint32_t flags = role->flags | (role->joined & CLONE_NEWNS ? SETNSMON_FLAG_ROOT_MOVED : 0);
+
 	check(call->ret == role->ret, "%s: ret %d", call->comm, call->ret);
 	check(call->joined == role->joined, "%s: joined %#x", call->comm, call->joined);
-	check((call->flags & ~SETNSMON_FLAG_TO_INIT) == role->flags, "%s: flags %#x", call->comm,
+	check((call->flags & ~SETNSMON_FLAG_TO_INIT) == flags, "%s: flags %#x", call->comm,
 	      call->flags);
+	check(call->call_class == class_of_links(call), "%s: class %u", call->comm,
+	      call->call_class);
 	check(call->duration_ns && call->duration_ns < record->boot_ns, "%s: took %llu ns",
 	      call->comm, (unsigned long long)call->duration_ns);
 	check_links(call, role);
@@ -254,8 +275,7 @@ static void check_call(const struct setnsmon_record *record)
 	      "%s: pid %u, started at %llu", call->comm, call->pid,
 	      (unsigned long long)call->start_ns);
 	check(call->abi == role->abi && call->fd_kind == role->fd_kind &&
-		      call->target_type == role->target_type &&
-		      call->call_class == SETNSMON_CLASS_PLAIN && !call->pad2,
+		      call->target_type == role->target_type && !call->pad2,
 	      "%s: abi %u, fd_kind %u, target_type %#x", call->comm, call->abi, call->fd_kind,
 	      call->target_type);
 	if (caller.role == 'f' || caller.role == 'i') {
