@@ -305,6 +305,7 @@ static void prediction(struct kunit *test)
 	event->target.type = CLONE_NEWNET;
 	event->target.inum = links_initial[SETNSMON_LINK_NET];
 	event->before.links[SETNSMON_LINK_NET] = event->target.inum + 1;
+	event->before.userns_level = 0;
 	record_from_event(record, event, 0);
 	KUNIT_EXPECT_EQ(test, record->setns.flags,
 			SETNSMON_FLAG_RET_UNKNOWN | SETNSMON_FLAG_TO_INIT);
