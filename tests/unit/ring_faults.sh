@@ -103,7 +103,7 @@ fault gcc 1 stream/ring.h '/WRITE_ONCE\(slot\[0\], ring_state_writing/d' \
 fault gcc 1 stream/ring.h 's/return READ_ONCE\(slot\[0\]\) == ring_state_holds\(n\);/return slot || n;/' \
 	"$torn" "a reader does not look at the state again"
 fault gcc 1 stream/ring.h \
-	'/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(ring->slot, ring_state_holds(n));/' \
+	'/A, writer/d; s/^(.*)C, writer.*$/&\n\tsmp_store_release(\&words[-1], ring_state_holds(n));/' \
 	"$loss" "head moves before the state"
 fault gcc 1 stream/ring.c 's/end = end - n > ring->records \? end - ring->records : n \+ 1;//' \
 	"$loss" "a reader that was overtaken skips what is still there"
@@ -117,7 +117,7 @@ fault tsan 1 stream/ring.h 's/return smp_load_acquire\(&ring->head\);/return rin
 	"$race" "head is read by a plain load"
 fault tsan 1 stream/ring.h 's/smp_store_release\(&ring->head, n \+ 1\);/ring->head = n + 1;/' \
 	"$race" "head is written by a plain store"
-fault tsan 1 stream/ring.h 's/smp_store_release\(ring->slot, (.*)\);/WRITE_ONCE(*ring->slot, \1);/
+fault tsan 1 stream/ring.h 's/smp_store_release\(&words\[-1\], (.*)\);/WRITE_ONCE(words[-1], \1);/
 		s/smp_store_release\(&ring->head, n \+ 1\)/WRITE_ONCE(ring->head, n + 1)/' \
 	"$race" "neither A nor C is a release"
 fault tsan 1 stream/ring.h 's/smp_load_acquire\(([^()]*)\)/READ_ONCE(*(\1))/' \
