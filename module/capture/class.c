@@ -5,6 +5,7 @@
 #include "kinds.h"
 
 #include <linux/capability.h>
+#include <linux/fdtable.h>
 #include <linux/fs.h>
 #include <linux/mm_types.h>
 #include <linux/proc_ns.h>
@@ -95,8 +96,18 @@ static bool changes_unseen(const struct event_target *target, u32 nstype, u32 ty
 	return nstype & CLONE_NEWNS || !(target->has & SETNSMON_HAS_TARGET_LINKS);
 }
 
+/*
+ * Returns whether another task can still replace the file behind the descriptor, by one whose
+ * join is an exit. Nothing tells afterwards if the return is not followed.
+ */
+static bool may_be_replaced(s32 fd, u32 nstype)
+{
+	return fd >= 0 && atomic_read(&current->files->count) != 1 && !(nstype & ~NS_KIND_BITS) &&
+	       (!nstype || nstype & (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER));
+}
+
 enum ring_class class_of_untracked(const struct event_before *before,
-				   const struct event_target *target, u32 nstype)
+				   const struct event_target *target, s32 fd, u32 nstype)
 {
 	u32 type = target->has & SETNSMON_HAS_TARGET_NS ? target->type : 0;
 	const u32 *links = target->has & SETNSMON_HAS_TARGET_LINKS ? target->links : NULL;
@@ -105,6 +116,8 @@ enum ring_class class_of_untracked(const struct event_before *before,
 
 	if (!class_caller_is_admin(before))
 		return RING_PLAIN;
+	if (may_be_replaced(fd, nstype))
+		return rights_are_lent() ? RING_EXIT_LENT : RING_EXIT;
 	changed = links_after_join(after, before->links, nstype, type, target->inum, links);
 	if (changed)
 		return class_of_privileged(after, changed, false);

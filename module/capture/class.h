@@ -71,9 +71,10 @@ class_of_success(const struct event_before *before, const u32 *after, u32 change
 
 /*
  * Returns the class of a call whose return cannot be followed: that of its success, or plain
- * if it cannot succeed or change anything. Called by the caller itself. Must not be preempted.
+ * if it cannot succeed or change anything. It is an exit if another task can still replace the
+ * file by one that leads out. Called by the caller itself. Must not be preempted.
  */
 enum ring_class class_of_untracked(const struct event_before *before,
-				   const struct event_target *target, u32 nstype);
+				   const struct event_target *target, s32 fd, u32 nstype);
 
 #endif /* SETNSMON_CLASS_H */

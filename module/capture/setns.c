@@ -398,9 +398,11 @@ static void call_untracked(const struct pt_regs *regs, unsigned int abi)
 	enum ring_class class;
 	struct event *event;
 	struct inflight in;
+	int fd = arch_argument(regs, abi, 0);
+	u32 nstype = arch_argument(regs, abi, 1);
 
-	snapshot_shared_fd(&in, arch_argument(regs, abi, 0), arch_argument(regs, abi, 1));
-	class = class_of_untracked(&in.before, &in.target, arch_argument(regs, abi, 1));
+	snapshot_shared_fd(&in, fd, nstype);
+	class = class_of_untracked(&in.before, &in.target, fd, nstype);
 	event = rings_begin(here, class);
 	copy_target(&event->target, &in.target);
 	event->before = in.before;

@@ -106,4 +106,26 @@ def chroot_pidfd(check):
     check_chroot(check, "pidfd")
 
 
+def calls_of_thread(count, shared):
+    """Calls setns(2) for a file that is no namespace. Another thread shares the descriptors, or
+    none does. Returns the pid."""
+    code = ("import ctypes, os, threading\n"
+            "libc, fd, end = ctypes.CDLL(None), os.open('/dev/null', 0), threading.Event()\n"
+            "thread = threading.Thread(target=end.wait)\n"
+            f"if {shared}: thread.start()\n"
+            f"for _ in range({count}): libc.setns(fd, 0)\n"
+            "end.set()\n"
+            "print(os.getpid())")
+    return int(must("python3", "-c", code).stdout)
+
+
+@case("a call that is not followed is an exit if another thread could still replace its file")
+def replaced(check):
+    with module(maxactive=1), crowd(20):
+        for shared, expected in ((True, EXIT), (False, 1)):
+            unknown = [r for r in of(calls_of_thread(300, shared)) if r.flags & RET_UNKNOWN]
+            check(unknown, "all could be followed: this proves nothing")
+            check.eq({r.call_class for r in unknown}, {expected}, f"classes, shared: {shared}")
+
+
 run_cases()
