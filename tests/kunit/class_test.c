@@ -47,7 +47,8 @@ static struct event_before admin(void)
 static struct event_target namespace(u32 type, u32 inum)
 {
 	return (struct event_target){ .has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS,
-				      .type = type, .inum = inum };
+				      .type = type,
+				      .inum = inum };
 }
 
 /* What the class of an untracked call is, by its target and its second argument. */
@@ -60,23 +61,30 @@ static void untracked(struct kunit *test)
 	struct event_target none = { .fd_kind = SETNSMON_FD_NONE };
 	struct event_before before = admin();
 
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, 0), RING_ENTRY);
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, CLONE_NEWNET), RING_ENTRY);
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, CLONE_NEWUTS), RING_PLAIN);
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, 0), RING_EXIT);
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &none, 0), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, -1, 0), RING_ENTRY);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, -1, CLONE_NEWNET), RING_ENTRY);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, -1, CLONE_NEWUTS), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, -1, 0), RING_EXIT);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &none, -1, 0), RING_PLAIN);
 	net.inum = before.links[SETNSMON_LINK_NET];
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, 0), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, -1, 0), RING_PLAIN);
 	/* This may leave a chroot. */
 	mnt.inum = before.links[SETNSMON_LINK_MNT];
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, 0), RING_ENTRY);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, -1, 0), RING_ENTRY);
+
+	/* All kernel threads share one fd table, so the file could still be replaced. */
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &none, 3, 0), RING_EXIT);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &none, 3, CLONE_NEWNS), RING_EXIT);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &none, 3, CLONE_NEWUTS), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &none, 3, CLONE_NEWNS | 1),
+			RING_PLAIN);
 
 	mnt.inum = host_mnt;
 	before.userns_level = 1;
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, 0), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, -1, 0), RING_PLAIN);
 	before.userns_level = 0;
 	before.cap_effective = ~SYS_ADMIN;
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, 0), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &mnt, -1, 0), RING_PLAIN);
 }
 
 static void untracked_pidfds(struct kunit *test)
@@ -86,16 +94,20 @@ static void untracked_pidfds(struct kunit *test)
 					       SETNSMON_HAS_OWNER | SETNSMON_HAS_TARGET_LINKS };
 
 	memcpy(process.links, before.links, sizeof(process.links));
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWUTS), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWUTS),
+			RING_PLAIN);
 	process.links[SETNSMON_LINK_UTS]++;
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWUTS), RING_ENTRY);
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, 0), RING_PLAIN);
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWUTS | 1),
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWUTS),
+			RING_ENTRY);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, 0), RING_PLAIN);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWUTS | 1),
 			RING_PLAIN);
 	process.links[SETNSMON_LINK_PID] = links_initial[SETNSMON_LINK_PID_FOR_CHILDREN];
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWPID), RING_EXIT);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWPID),
+			RING_EXIT);
 	process.has &= ~SETNSMON_HAS_TARGET_LINKS;
-	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, CLONE_NEWUTS), RING_ENTRY);
+	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWUTS),
+			RING_ENTRY);
 }
 
 static void successes(struct kunit *test)
