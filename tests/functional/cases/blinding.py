@@ -49,16 +49,19 @@ def check_followed(check, parameters, people):
         check.eq(len(records), 100, "records of the calls")
         check.eq([r.ret for r in records if r.has & 1], [0] * 100, "results")
         check.eq({r.flags & (TO_INIT | RET_UNKNOWN) for r in records}, {TO_INIT}, "flags")
-        check(counter("ret_unknown") > 0, "the crowd never held all that it may hold")
+        print(f"# {counter('ret_unknown')} calls of {people} processes were not followed")
+        return counter("ret_unknown")
 
 
 @case("root's calls are followed while 200 processes of nobody want 64 instances")
 def few_instances(check):
-    check_followed(check, {"maxactive": 64}, 200)
+    unfollowed = check_followed(check, {"maxactive": 64}, 200)
+    check(unfollowed > 0, "the crowd never held all that it may hold")
 
 
 @case("root's calls are followed while 1000 processes of nobody want the default number")
 def default_instances(check):
+    # On kernels that leave a mount namespace quickly, they never hold so many at once.
     check_followed(check, {}, 1000)
 
 
