@@ -58,9 +58,9 @@ static inline u64 *ring_slot(const struct ring *ring, u64 n)
 
 /*
  * ring_begin() returns the words of a new entry, to be filled in place. They still hold an
- * older entry. The number of the new entry is @head. ring_commit() publishes it. Neither
- * ever waits. Only one writer may be between the two, and no other writer of this ring may
- * preempt it.
+ * older entry. The number of the new entry is @head. ring_commit() gets these words and
+ * publishes the entry. Neither ever waits. Only one writer may be between the two, and no other
+ * writer of this ring may preempt it.
  *
  * A reader that reads the clock and then calls ring_settled() cannot overlook an entry that
  * was stamped after ring_begin() and before that reading.
@@ -75,19 +75,13 @@ static inline u64 *ring_begin(struct ring *ring)
 	return &slot[1];
 }
 
-/* Publishes the entry whose @words ring_begin() returned. */
-static inline void ring_commit_words(struct ring *ring, u64 *words)
+static inline void ring_commit(struct ring *ring, u64 *words)
 {
 	u64 n = ring->head;
 
 	kcsan_nestable_atomic_end();
 	smp_store_release(&words[-1], ring_state_holds(n)); /* A, writer's end */
 	smp_store_release(&ring->head, n + 1);		    /* C, writer's end */
-}
-
-static inline void ring_commit(struct ring *ring)
-{
-	ring_commit_words(ring, ring_slot(ring, ring->head) + 1);
 }
 
 /* Returns the number of the oldest entry held, where a new reader starts. */

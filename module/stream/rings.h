@@ -66,7 +66,7 @@ static __always_inline void *rings_begin(struct cpu_rings *here, enum ring_class
 
 static __always_inline void rings_commit(struct cpu_rings *here, enum ring_class class, void *entry)
 {
-	ring_commit_words(&here->rings[class], entry);
+	ring_commit(&here->rings[class], entry);
 	smp_wmb(); /* a reader that sees the number used finds the entry */
 	this_cpu_inc(cpu_rings.seq);
 	wakeup_request();

@@ -88,7 +88,7 @@ static void reader_interrupts_the_writer(struct kunit *test)
 	interrupt(&attempt);
 	expect_attempt(test, &attempt, RING_EMPTY, 4, false);
 
-	ring_commit(&ring);
+	ring_commit(&ring, record);
 	interrupt(&attempt);
 	expect_attempt(test, &attempt, RING_READ, 5, true);
 	KUNIT_EXPECT_EQ(test, attempt.record[4], word_of(4, 4));
@@ -269,7 +269,7 @@ static void write_one(struct ring *ring)
 	record[TIME] = ktime_get_ns();
 	for (i = TIME + 1; i < WORDS; i++)
 		record[i] = word_of(ring->head, i);
-	ring_commit(ring);
+	ring_commit(ring, record);
 	preempt_enable();
 }
 

@@ -56,7 +56,7 @@ static u64 write_entry(u32 cpu, enum ring_class class, u64 (*clock)(void))
 	WRITE_ONCE(words[1], stamp);
 	WRITE_ONCE(words[2], word_of(cpu, seq, stamp));
 	WRITE_ONCE(words[3], ~word_of(cpu, seq, stamp));
-	ring_commit(ring);
+	ring_commit(ring, words);
 	smp_store_release(&cpus[cpu].own.seq, seq + 1);
 	return seq;
 }
@@ -650,9 +650,15 @@ static void begin_entry(u32 cpu, enum ring_class class, u64 stamp)
 	words[3] = ~words[2];
 }
 
+/* Commits the entry that somebody else has begun. */
+static void commit_begun(struct ring *ring)
+{
+	ring_commit(ring, ring_slot(ring, ring->head) + 1);
+}
+
 static void commit_entry(u32 cpu, enum ring_class class)
 {
-	ring_commit(&cpus[cpu].own.rings[class]);
+	commit_begun(&cpus[cpu].own.rings[class]);
 	smp_store_release(&cpus[cpu].own.seq, written_on(cpu) + 1);
 }
 
@@ -956,7 +962,7 @@ static void *commit_later(void *arg)
 	struct cpu *cpu = arg;
 
 	nanosleep(&(const struct timespec){ .tv_nsec = 20000000 }, NULL);
-	ring_commit(&cpu->own.rings[RING_PLAIN]);
+	commit_begun(&cpu->own.rings[RING_PLAIN]);
 	smp_store_release(&cpu->own.seq, 1);
 	return NULL;
 }

@@ -96,7 +96,8 @@ torn='r->torn is [1-9]'
 loss='r->wrong_loss is [1-9]'
 race='ThreadSanitizer: data race'
 
-fault gcc 1 ring_stress_test.c '/^\t+ring_commit\(&ring\);$/d; s/^(\t+)n = ring.head;$/&\n\1ring_commit(\&ring);/' \
+fault gcc 1 ring_stress_test.c \
+	'/^\t+ring_commit\(&ring, record\);$/d; s/^(\t+)n = ring.head;$/&\n\1ring_commit(\&ring, record);/' \
 	"$torn" "a record is committed before it is filled"
 fault gcc 1 stream/ring.h '/WRITE_ONCE\(slot\[0\], ring_state_writing/d' \
 	"$torn" "the state does not say that a record is being written"

@@ -63,8 +63,8 @@ static u64 word_of(u64 n, u32 i)
 	return (n + 1) * 1000003 + i;
 }
 
-/* Fills a record in place, as the module does. Each store is a step of its own. */
-static void begin_and_fill(void)
+/* Fills a record in place, as the module does, and returns it. Each store is a step. */
+static u64 *begin_and_fill(void)
 {
 	u64 n = ring.head;
 	u64 *record = ring_begin(&ring);
@@ -72,13 +72,13 @@ static void begin_and_fill(void)
 
 	for (i = 0; i < WORDS; i++)
 		WRITE_ONCE(record[i], word_of(n, i));
+	return record;
 }
 
 static void add(unsigned int count)
 {
 	while (count--) {
-		begin_and_fill();
-		ring_commit(&ring);
+		ring_commit(&ring, begin_and_fill());
 		written++;
 	}
 }
@@ -255,14 +255,15 @@ static void ask_settled(void)
 static void never_settled_before_the_record_shows(void)
 {
 	unsigned int count, at;
+	u64 *record;
 	bool hit;
 
 	for (count = 0; count <= LAPS * RECORDS; count++)
 		for (at = 0, hit = true; hit; at++) {
 			reset(count);
-			begin_and_fill();
+			record = begin_and_fill();
 			stop_at(at, ask_settled);
-			ring_commit(&ring);
+			ring_commit(&ring, record);
 			hit = stopped();
 			if (hit && saw_settled)
 				EQ(saw_end, count + 1);

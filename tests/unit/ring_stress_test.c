@@ -110,7 +110,7 @@ static void *writer(void *arg)
 				WRITE_ONCE(record[i], word_of(n, time, i));
 			if (n < HANDED)
 				handed[n] = 1;
-			ring_commit(&ring);
+			ring_commit(&ring, record);
 		}
 		if ((seed >> 40) % 4 == 0)
 			sched_yield();

@@ -56,7 +56,7 @@ static void add(struct ring *ring, unsigned int count)
 	while (count--) {
 		n = begin(ring, &record);
 		fill(record, n);
-		ring_commit(ring);
+		ring_commit(ring, record);
 	}
 }
 
@@ -320,7 +320,7 @@ static void begun_record_is_hidden_and_unsettles(void)
 	expect_read(&ring, &cursor, 1);
 	expect_empty(&ring, &cursor);
 	fill(record, 2);
-	ring_commit(&ring);
+	ring_commit(&ring, record);
 	CHECK(ring_settled(&ring));
 	EQ(ring_end(&ring), 3);
 	expect_read(&ring, &cursor, 2);
@@ -353,7 +353,7 @@ static void begun_record_takes_the_slot_of_the_oldest(void)
 		expect_read(&ring, &cursor, n);
 	expect_empty(&ring, &cursor);
 	fill(record, 8);
-	ring_commit(&ring);
+	ring_commit(&ring, record);
 	CHECK(ring_settled(&ring));
 	expect_read(&ring, &cursor, 8);
 	done(&ring);
@@ -430,7 +430,7 @@ static void any_mixture_agrees_with_a_plain_model(void)
 			}
 			if (writing && (dice >> 4) % 3 == 1) {
 				fill(record, written++);
-				ring_commit(&ring);
+				ring_commit(&ring, record);
 				writing = false;
 				for (i = 0; (dice >> 8) % 32 == 0 && i < (dice >> 16) % (3 * records);
 				     i++, written++)
