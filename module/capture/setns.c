@@ -330,29 +330,6 @@ static __always_inline void place_returned(struct inflight *in, long value, unsi
 		commit_unchanged(in, SNAP_FULL, value, abi);
 }
 
-/* Completes calls that are rare, or slow anyway. */
-static __always_inline void complete_slowly(struct inflight *in, long value, unsigned int abi)
-{
-	if (in->snap >= SNAP_LIMITED + SNAP_NONE) {
-		probe_quota_give(in->held);
-		in->snap -= SNAP_LIMITED;
-	}
-	switch (in->snap) {
-	case SNAP_NONE:
-		commit_unchanged(in, SNAP_NONE, value, abi);
-		break;
-	case SNAP_TARGET:
-		target_returned(in, value, abi);
-		break;
-	case SNAP_FULL:
-		full_returned(in, value, abi);
-		break;
-	default:
-		place_returned(in, value, abi);
-		break;
-	}
-}
-
 static __always_inline void none_returned(struct inflight *in, long value, unsigned int abi)
 {
 	commit_unchanged(in, SNAP_NONE, value, abi);
@@ -368,12 +345,16 @@ static __always_inline void none_returned(struct inflight *in, long value, unsig
 	}                                                                                          \
 	NOKPROBE_SYMBOL(name##_##abi)
 
-/* Chooses one of them. EBADF is tested first because it is the shortest call. */
+/*
+ * Chooses one of them. EBADF is tested first because it is the shortest call. A limited call
+ * gives its instance back to the quota, and is chosen for again without the mark.
+ */
 #define DEFINE_RETURNS(abi)                                                                        \
 	DEFINE_RETURN(none_returned, abi);                                                         \
 	DEFINE_RETURN(target_returned, abi);                                                       \
 	DEFINE_RETURN(full_returned, abi);                                                         \
-	DEFINE_RETURN(complete_slowly, abi);                                                       \
+	DEFINE_RETURN(place_returned, abi);                                                        \
+	static int limited_returned_##abi(struct kretprobe_instance *ri, struct pt_regs *regs);    \
                                                                                                    \
 	static __always_inline int call_returned_##abi(struct kretprobe_instance *ri,              \
 						       struct pt_regs *regs)                       \
@@ -386,11 +367,24 @@ static __always_inline void none_returned(struct inflight *in, long value, unsig
 			return target_returned_##abi(ri, regs);                                    \
 		if (snap == SNAP_FULL)                                                             \
 			return full_returned_##abi(ri, regs);                                      \
-		return complete_slowly_##abi(ri, regs);                                            \
-	}
+		if (snap == SNAP_PLACE)                                                            \
+			return place_returned_##abi(ri, regs);                                     \
+		return limited_returned_##abi(ri, regs);                                           \
+	}                                                                                          \
+                                                                                                   \
+	static noinline notrace int limited_returned_##abi(struct kretprobe_instance *ri,          \
+							   struct pt_regs *regs)                   \
+	{                                                                                          \
+		struct inflight *in = (struct inflight *)ri->data;                                 \
+                                                                                                   \
+		probe_quota_give(in->held);                                                        \
+		in->snap -= SNAP_LIMITED;                                                          \
+		return call_returned_##abi(ri, regs);                                              \
+	}                                                                                          \
+	NOKPROBE_SYMBOL(limited_returned_##abi)
 
-DEFINE_RETURNS(64)
-DEFINE_RETURNS(32)
+DEFINE_RETURNS(64);
+DEFINE_RETURNS(32);
 
 static void call_untracked(const struct pt_regs *regs, unsigned int abi)
 {

@@ -102,13 +102,27 @@ static const struct setnsmon_record *expect_one(struct kunit *test, enum ring_cl
 	return records;
 }
 
+/* Returns the data of an instance. */
 static struct inflight *new_inflight(struct kunit *test)
 {
-	struct inflight *in = kunit_kmalloc(test, sizeof(*in), GFP_KERNEL);
+	size_t size = offsetof(struct kretprobe_instance, data) + sizeof(struct inflight);
+	struct kretprobe_instance *ri = kunit_kmalloc(test, size, GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, in);
-	memset(in, 0xa5, sizeof(*in));
-	return in;
+	KUNIT_ASSERT_NOT_NULL(test, ri);
+	memset(ri, 0xa5, size);
+	return (struct inflight *)ri->data;
+}
+
+/* Lets the call of that data return, as the kretprobe of @abi does. */
+static void return_from(struct inflight *in, long value, unsigned int abi)
+{
+	void *ri = (u8 *)in - offsetof(struct kretprobe_instance, data);
+	struct pt_regs regs = { .ax = value };
+
+	if (abi == ARCH_ABI_64)
+		call_returned_64(ri, &regs);
+	else
+		call_returned_32(ri, &regs);
 }
 
 /* ---- parts ---- */
@@ -228,7 +242,7 @@ static void call_of(struct kunit *test, const struct pt_regs *bad_fd, long value
 	preempt_enable();
 	expect_nothing(test);
 	preempt_disable();
-	complete_slowly(in, value, SETNSMON_ABI_X86_64);
+	return_from(in, value, SETNSMON_ABI_X86_64);
 	cpu = smp_processor_id();
 	preempt_enable();
 	record = expect_one(test, RING_PLAIN, cpu);
@@ -281,7 +295,7 @@ static void join(struct kunit *test, long value, u32 changes)
 	in->ns = links_in_proxy(current->nsproxy, SETNSMON_LINK_UTS);
 	in->changes = changes;
 	in->old_inum = A;
-	complete_slowly(in, value, SETNSMON_ABI_X86_64);
+	return_from(in, value, SETNSMON_ABI_X86_64);
 	cpu = smp_processor_id();
 	preempt_enable();
 	call = &expect_one(test, moved ? RING_ENTRY : RING_PLAIN, cpu)->setns;
@@ -350,7 +364,7 @@ static void full_snapshot(struct kunit *test)
 	preempt_disable();
 	call_entered(in, &bad_fds[1], SETNSMON_ABI_X86_64);
 	in->before.links[SETNSMON_LINK_UTS] = A;
-	complete_slowly(in, 0, SETNSMON_ABI_X86_64);
+	return_from(in, 0, SETNSMON_ABI_X86_64);
 	cpu = smp_processor_id();
 	preempt_enable();
 	call = &expect_one(test, RING_ENTRY, cpu)->setns;
@@ -430,7 +444,7 @@ static void arguments(struct kunit *test)
 		in->entered = ktime_get();
 		in->regs = &calls[i].regs;
 		in->snap = SNAP_NONE;
-		complete_slowly(in, -EBADF, calls[i].entry);
+		return_from(in, -EBADF, calls[i].entry);
 		cpu = smp_processor_id();
 		preempt_enable();
 		call = &expect_one(test, RING_PLAIN, cpu)->setns;
