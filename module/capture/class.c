@@ -2,13 +2,12 @@
 #include "capture/class.h"
 #include "capture/links.h"
 #include "capture/userns.h"
+#include "compat.h"
 #include "kinds.h"
 
-#include <linux/capability.h>
 #include <linux/fdtable.h>
 #include <linux/fs.h>
 #include <linux/mm_types.h>
-#include <linux/proc_ns.h>
 
 /* A user namespace that may be gone, known by its depth and its inode number. */
 struct userns_ref {
@@ -48,7 +47,7 @@ static const struct user_namespace *link_userns(unsigned int link)
 {
 	struct ns_common *ns = links_in_proxy(current->nsproxy, link);
 
-	return ns ? ns->ops->owner(ns) : current_user_ns();
+	return ns ? links_owner(ns, compat_ns_type(ns)) : current_user_ns();
 }
 
 /*
@@ -70,6 +69,12 @@ static bool rights_are_lent(void)
 	return inode && READ_ONCE(inode->i_mode) & S_ISUID;
 }
 
+/* Returns the class of a way out. */
+static enum ring_class class_of_exit(void)
+{
+	return rights_are_lent() ? RING_EXIT_LENT : RING_EXIT;
+}
+
 /* Returns the class of a change that took rights which not everybody has. */
 static enum ring_class class_of_privileged(const u32 *after, u32 changed, bool left_chroot)
 {
@@ -78,9 +83,7 @@ static enum ring_class class_of_privileged(const u32 *after, u32 changed, bool l
 
 	for (; left; left &= left - 1)
 		is_exit |= links_is_initial(__ffs(left), after[__ffs(left)]);
-	if (!is_exit)
-		return RING_ENTRY;
-	return rights_are_lent() ? RING_EXIT_LENT : RING_EXIT;
+	return is_exit ? class_of_exit() : RING_ENTRY;
 }
 
 /*
@@ -117,7 +120,7 @@ enum ring_class class_of_untracked(const struct event_before *before,
 	if (!class_caller_is_admin(before))
 		return RING_PLAIN;
 	if (may_be_replaced(fd, nstype))
-		return rights_are_lent() ? RING_EXIT_LENT : RING_EXIT;
+		return class_of_exit();
 	changed = links_after_join(after, before->links, nstype, type, target->inum, links);
 	if (changed)
 		return class_of_privileged(after, changed, false);
