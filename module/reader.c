@@ -13,13 +13,10 @@ int reader_init(struct reader *reader)
 
 	*reader = (struct reader){};
 	rings_merge_init(&reader->merge);
-	err = rings_merge_grow(&reader->merge);
-	if (err) {
+	err = reader_rewind(reader);
+	if (err)
 		rings_merge_exit(&reader->merge);
-		return err;
-	}
-	merge_rewind(&reader->merge);
-	return 0;
+	return err;
 }
 
 void reader_exit(struct reader *reader)
@@ -62,26 +59,25 @@ static void drop_pending(struct reader *reader)
 	WRITE_ONCE(reader->pending, 0);
 }
 
-int reader_rewind(struct reader *reader)
+static int move(struct reader *reader, void (*move_merge)(struct merge *merge))
 {
 	int err = rings_merge_grow(&reader->merge);
 
 	if (err)
 		return err;
 	drop_pending(reader);
-	merge_rewind(&reader->merge);
+	move_merge(&reader->merge);
 	return 0;
+}
+
+int reader_rewind(struct reader *reader)
+{
+	return move(reader, merge_rewind);
 }
 
 int reader_skip_to_end(struct reader *reader)
 {
-	int err = rings_merge_grow(&reader->merge);
-
-	if (err)
-		return err;
-	drop_pending(reader);
-	merge_skip_to_end(&reader->merge);
-	return 0;
+	return move(reader, merge_skip_to_end);
 }
 
 /*
