@@ -6,13 +6,11 @@ module queries the file descriptors, with /proc and the NS_GET_* ioctls. Both to
 the expected record. All scenes of a test run with one load of the module; then all records
 are read and compared."""
 
-import errno
 import os
 
 from guest import PROGS, must
 from namespaces import LINKS, UserNs, kind_names
-from oracle import (FLAGS, INITIAL, check_record, class_of, differences, relate,
-                    target_of)
+from oracle import check_record, differences, outcome, relate, target_of
 from scenes import play
 from tap import Skip, add_case, run_cases
 
@@ -110,35 +108,17 @@ def parse(line):
 def expectation(said, nstype, facts, caller, abi, comm):
     """Returns the expected record of a call, from the caller's log and the facts about fd."""
     fd_kind, target, target_pid, flags = facts
-    flags = set(flags)
-    ret = said["ret"]
-    joined = []
-    if ret == 0:
-        joined = [target["type"]] if fd_kind == "nsfs" else kind_names(nstype)
-        if any(said["before"][k] != INITIAL[k] and said["after"][k] == INITIAL[k]
-               for k in LINKS):
-            flags.add("to-init")
-    elif -ret in (errno.EPERM, errno.EACCES):
-        flags.add("denied")
-    if said["caps_after"] & ~said["caps"]:
-        flags.add("caps-gained")
-    if abi == "i386":
-        flags.add("kernel-compat")
-    if said["moved"] != "none":
-        flags.add("root-moved")
-    return {
-        "v": 1, "event": "setns",
-        "class": class_of(caller.level, said["caps"], said["before"], said["after"], said["moved"]),
-        "abi": abi, "pid": said["tgid"], "tid": said["tid"],
+    expected = {
+        "v": 1, "event": "setns", "abi": abi, "pid": said["tgid"], "tid": said["tid"],
         "ppid": said["ppid"], "ns_pid": said["ns_pid"], "ns_tid": said["ns_tid"], "comm": comm,
         "cap_effective": f"{said['caps']:016x}",
-        "cap_effective_after": f"{said['caps_after']:016x}",
         "fd": said["fd"], "fd_kind": fd_kind, "nstype": nstype & 0xffffffff,
         "nstype_names": kind_names(nstype), "target": target, "target_pid": target_pid,
-        "caller_userns": caller.as_caller(), "before": said["before"], "after": said["after"],
-        "joined": joined, "ret": ret, "errno": errno.errorcode[-ret] if ret < 0 else None,
-        "flags": [flag for flag in FLAGS if flag in flags],
+        "caller_userns": caller.as_caller(), "before": said["before"],
     }
+    expected.update(outcome(expected, flags, said["ret"], said["after"], said["caps_after"],
+                            said["moved"]))
+    return expected
 
 
 def what_is_wrong(each, said, expected, caller):

@@ -130,6 +130,32 @@ def class_of(level, caps, before, after, moved):
     return "exit" if out or left_chroot else "entry"
 
 
+def outcome(entered, flags, ret, after, caps, moved):
+    """Returns the fields that follow from the return of a call. entered: those of its entry."""
+    flags = set(flags)
+    before, caps_before = entered["before"], int(entered["cap_effective"], 16)
+    joined = []
+    if ret == 0:
+        joined = ([entered["target"]["type"]] if entered["fd_kind"] == "nsfs"
+                  else entered["nstype_names"])
+        if any(before[k] != INITIAL[k] and after[k] == INITIAL[k] for k in LINKS):
+            flags.add("to-init")
+    elif -ret in (errno.EPERM, errno.EACCES):
+        flags.add("denied")
+    if caps & ~caps_before:
+        flags.add("caps-gained")
+    if entered["abi"] == "i386":
+        flags.add("kernel-compat")
+    if moved != "none":
+        flags.add("root-moved")
+    return {
+        "class": class_of(entered["caller_userns"]["level"], caps_before, before, after, moved),
+        "after": after, "cap_effective_after": f"{caps:016x}", "joined": joined, "ret": ret,
+        "errno": errno.errorcode[-ret] if ret < 0 else None,
+        "flags": [flag for flag in FLAGS if flag in flags],
+    }
+
+
 def ids_of(status):
     ids = {}
     for key, line in (("uid", "Uid"), ("gid", "Gid")):
@@ -172,27 +198,8 @@ def watch(actor, nstype, abi="x86_64"):
 
     after = links_of(pid, tid)
     caps = status_of(pid, tid)["CapEff"]
-    joined = []
-    if ret == 0:
-        joined = [target["type"]] if fd_kind == "nsfs" else kind_names(nstype)
-        if any(expected["before"][k] != INITIAL[k] and after[k] == INITIAL[k] for k in LINKS):
-            flags.add("to-init")
-    elif -ret in (errno.EPERM, errno.EACCES):
-        flags.add("denied")
-    if int(caps, 16) & ~int(expected["cap_effective"], 16):
-        flags.add("caps-gained")
-    if abi == "i386":
-        flags.add("kernel-compat")
     moved = what_moved(places, places_of(pid, tid))
-    if moved != "none":
-        flags.add("root-moved")
-    expected.update({
-        "class": class_of(caller.level, int(expected["cap_effective"], 16), expected["before"],
-                          after, moved),
-        "after": after, "cap_effective_after": caps, "joined": joined, "ret": ret,
-        "errno": errno.errorcode[-ret] if ret < 0 else None,
-        "flags": [flag for flag in FLAGS if flag in flags],
-    })
+    expected.update(outcome(expected, flags, ret, after, int(caps, 16), moved))
     actor.go()
     return expected, clocks
 
