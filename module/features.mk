@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What this kernel's headers have, for module/compat.h alone. Distributions back-port such changes, so the version of a
-# kernel does not tell.
+# Looks for features in the headers of this kernel, for module/compat.h alone. Distributions back-port such changes, so
+# the version of a kernel does not tell.
 
 # feature MACRO,FILES,PATTERN: defines the macro if one of the files in include/linux has a line like that
 feature = $(shell grep -qsrE '$(3)' $(addprefix $(srctree)/include/linux/,$(2)) && echo -D$(1))

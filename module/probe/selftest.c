@@ -17,7 +17,7 @@
 #include <linux/mutex.h>
 #include <linux/string.h>
 
-/* What the handlers saw in the run that holds the mutex. */
+/* Observations of the handlers, during the run that holds the mutex. */
 static DEFINE_MUTEX(run_mutex);
 static struct {
 	const struct pt_regs *regs;
