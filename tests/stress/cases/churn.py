@@ -11,9 +11,9 @@ import os
 import random
 import time
 
-from guest import KPROBES, counter, module, put, unload
+from guest import KPROBES, module, put, unload
 from leftovers import leftovers
-from stresslib import (MORTALS, ROLES, Callers, CheckingReader, check_memory, cpu_off_and_on, last_call,
+from stresslib import (MORTALS, ROLES, Callers, CheckingReader, check_memory, cpu_off_and_on,
                        meanwhile, memory, storm, tell, tell_total, total, until)
 from tap import case, run_cases
 
@@ -102,9 +102,9 @@ def turn(check, number):
     """Loads the module, starts a reader, and unloads it while calls are in flight."""
     with module(ring_records=RINGS[number % len(RINGS)], maxactive=number % 3), \
             contextlib.closing(CheckingReader("fast")) as reader:
-        until("there are calls", lambda: counter("recorded") > 100)
-        while reader.process.poll() is None:
-            last_call()     # again, for it may be overwritten
+        until("the reader has seen calls", lambda: reader.next() > 100)
+        # No last call: others overwrite it in a ring of 16 before the reader has seen it.
+        reader.process.terminate()
         sums = reader.end(check)
         # All at one moment, while calls continue
         check(sums.get("entered", -1) >= sums.get("recorded", 0) + sums.get("missed", 0),

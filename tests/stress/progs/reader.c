@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads records until the last one of a stress run (see callers.h), and verifies each against
- * the contract alone. No number of a CPU is missing or comes twice, unless it was reported as
- * lost. All come in the order of time. Each is whole and matches the call of its caller.
+ * Reads records until the last one of a stress run (see callers.h) or until SIGTERM, and
+ * verifies each against the contract alone. No number of a CPU is missing or comes twice,
+ * unless it was reported as lost. All come in the order of time. Each is whole and matches the
+ * call of its caller.
  *
  *	reader MODE PROGRESS
  *
@@ -24,6 +25,7 @@
 #include <fcntl.h>
 #include <linux/setnsmon.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -69,7 +71,7 @@ static uint64_t last_ns;
 static struct setnsmon_counters counters;
 static uint64_t begin, reads, gaps, unknown, moved, skipped, wrong;
 static uint64_t by_role[sizeof(CALLER_ROLES)];
-static bool ended;
+static volatile sig_atomic_t ended;
 
 static void die(const char *what)
 {
@@ -375,7 +377,7 @@ static void read_binary(const struct mode *mode)
 			mode->before(fd);
 		got = read(fd, buffer, mode->size);
 		reads++;
-		if (got < 0 && errno == EAGAIN && !mode->waits)
+		if (got < 0 && (errno == EINTR || (errno == EAGAIN && !mode->waits)))
 			continue;
 		if (got <= 0 || got % sizeof(struct setnsmon_record))
 			die("read");
@@ -464,6 +466,12 @@ static void read_lines(void)
 
 /* ---- */
 
+static void on_term(int signal)
+{
+	(void)signal;
+	ended = true;
+}
+
 static void map_progress(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT, 0600);
@@ -503,6 +511,8 @@ int main(int argc, char **argv)
 		return 98;
 	}
 	map_progress(argv[2]);
+	/* Interrupts a read that waits: SA_RESTART is not set. */
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
 	for (i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		if (!strcmp(argv[1], modes[i].name)) {
 			read_binary(&modes[i]);
