@@ -13,58 +13,60 @@
 /* Tables keep their columns. */
 /* clang-format off */
 
-#define KIND_NAME(bit, name, moved, lent, slot) { bit, name },
+#define NAME(value, name) { value, sizeof(name) - 1, name }
+#define END { 0, 0, "" }
+#define KIND_NAME(bit, name, moved, lent, slot) NAME(bit, name),
 
-const struct field_name kind_names[] = { NS_KINDS(KIND_NAME) { 0, NULL } };
+const struct field_name kind_names[] = { NS_KINDS(KIND_NAME) END };
 
 const struct field_name flag_names[] = {
-	{ SETNSMON_FLAG_DENIED, "denied" },
-	{ SETNSMON_FLAG_TO_INIT, "to-init" },
-	{ SETNSMON_FLAG_UPWARD, "upward" },
-	{ SETNSMON_FLAG_USERNS_CROSS, "userns-cross" },
-	{ SETNSMON_FLAG_CAPS_GAINED, "caps-gained" },
-	{ SETNSMON_FLAG_RACED, "raced" },
-	{ SETNSMON_FLAG_RET_UNKNOWN, "ret-unknown" },
-	{ SETNSMON_FLAG_KERNEL_COMPAT, "kernel-compat" },
-	{ SETNSMON_FLAG_ROOT_MOVED, "root-moved" },
-	{ SETNSMON_FLAG_SELFTEST, "selftest" },
-	{ 0, NULL },
+	NAME(SETNSMON_FLAG_DENIED, "denied"),
+	NAME(SETNSMON_FLAG_TO_INIT, "to-init"),
+	NAME(SETNSMON_FLAG_UPWARD, "upward"),
+	NAME(SETNSMON_FLAG_USERNS_CROSS, "userns-cross"),
+	NAME(SETNSMON_FLAG_CAPS_GAINED, "caps-gained"),
+	NAME(SETNSMON_FLAG_RACED, "raced"),
+	NAME(SETNSMON_FLAG_RET_UNKNOWN, "ret-unknown"),
+	NAME(SETNSMON_FLAG_KERNEL_COMPAT, "kernel-compat"),
+	NAME(SETNSMON_FLAG_ROOT_MOVED, "root-moved"),
+	NAME(SETNSMON_FLAG_SELFTEST, "selftest"),
+	END,
 };
 
 static const struct field_name record_names[] = {
-	{ SETNSMON_RECORD_SETNS, "setns" },
-	{ SETNSMON_RECORD_LOST, "lost" },
-	{ 0, NULL },
+	NAME(SETNSMON_RECORD_SETNS, "setns"),
+	NAME(SETNSMON_RECORD_LOST, "lost"),
+	END,
 };
 
-static const struct field_name class_names[] = {
-	{ SETNSMON_CLASS_PLAIN, "plain" },
-	{ SETNSMON_CLASS_ENTRY, "entry" },
-	{ SETNSMON_CLASS_EXIT, "exit" },
-	{ 0, NULL },
+const struct field_name class_names[] = {
+	NAME(SETNSMON_CLASS_PLAIN, "plain"),
+	NAME(SETNSMON_CLASS_ENTRY, "entry"),
+	NAME(SETNSMON_CLASS_EXIT, "exit"),
+	END,
 };
 
 static const struct field_name abi_names[] = {
-	{ SETNSMON_ABI_X86_64, "x86_64" },
-	{ SETNSMON_ABI_I386, "i386" },
-	{ SETNSMON_ABI_X32, "x32" },
-	{ 0, NULL },
+	NAME(SETNSMON_ABI_X86_64, "x86_64"),
+	NAME(SETNSMON_ABI_I386, "i386"),
+	NAME(SETNSMON_ABI_X32, "x32"),
+	END,
 };
 
 static const struct field_name fd_kind_names[] = {
-	{ SETNSMON_FD_NONE, "none" },
-	{ SETNSMON_FD_OTHER, "other" },
-	{ SETNSMON_FD_NSFS, "nsfs" },
-	{ SETNSMON_FD_PIDFD, "pidfd" },
-	{ 0, NULL },
+	NAME(SETNSMON_FD_NONE, "none"),
+	NAME(SETNSMON_FD_OTHER, "other"),
+	NAME(SETNSMON_FD_NSFS, "nsfs"),
+	NAME(SETNSMON_FD_PIDFD, "pidfd"),
+	END,
 };
 
 static const struct field_name relation_names[] = {
-	{ SETNSMON_RELATION_SAME, "same" },
-	{ SETNSMON_RELATION_ANCESTOR, "ancestor" },
-	{ SETNSMON_RELATION_DESCENDANT, "descendant" },
-	{ SETNSMON_RELATION_UNRELATED, "unrelated" },
-	{ 0, NULL },
+	NAME(SETNSMON_RELATION_SAME, "same"),
+	NAME(SETNSMON_RELATION_ANCESTOR, "ancestor"),
+	NAME(SETNSMON_RELATION_DESCENDANT, "descendant"),
+	NAME(SETNSMON_RELATION_UNRELATED, "unrelated"),
+	END,
 };
 
 #define ROW(path_, type_, member, needs_, names_)			\
@@ -77,6 +79,7 @@ static const struct field_name relation_names[] = {
 #define U32(path, member, needs)   ROW(path, FIELD_U32, member, needs, NULL)
 #define S32(path, member, needs)   ROW(path, FIELD_S32, member, needs, NULL)
 #define U64(path, member, needs)   ROW(path, FIELD_U64, member, needs, NULL)
+#define ID(path, member, needs)	   ROW(path, FIELD_ID, member, needs, NULL)
 #define HEX64(path, member, needs) ROW(path, FIELD_HEX64, member, needs, NULL)
 #define OTHER(path_, type_, needs_) \
 	{ .path = path_, .len = sizeof(path_) - 1, .type = type_, .needs = needs_ }
@@ -117,7 +120,7 @@ static const struct field setns_fields[] = {
 	U32("ns_pid", setns.ns_pid, 0),
 	U32("ns_tid", setns.ns_tid, 0),
 	ROW("comm", FIELD_COMM, setns.comm, 0, NULL),
-	U64("start_ns", setns.start_ns, 0),
+	ID("start_ns", setns.start_ns, 0),
 	U32("uid", setns.uid, 0),
 	U32("euid", setns.euid, 0),
 	U32("suid", setns.suid, 0),
@@ -131,7 +134,7 @@ static const struct field setns_fields[] = {
 	HEX64("cap_effective_after", setns.cap_effective_after, SETNSMON_HAS_RET),
 	U32("loginuid", setns.loginuid, SETNSMON_HAS_LOGINUID),
 	U32("sessionid", setns.sessionid, SETNSMON_HAS_SESSIONID),
-	U64("cgroup_id", setns.cgroup_id, SETNSMON_HAS_CGROUP),
+	ID("cgroup_id", setns.cgroup_id, SETNSMON_HAS_CGROUP),
 	S32("fd", setns.fd, 0),
 	ROW("fd_kind", FIELD_NAME, setns.fd_kind, 0, fd_kind_names),
 	U32("nstype", setns.nstype, 0),
@@ -139,17 +142,17 @@ static const struct field setns_fields[] = {
 	OPEN("target", SETNSMON_HAS_TARGET),
 	ROW("target.type", FIELD_NAME, setns.target_type, SETNSMON_HAS_TARGET_NS, kind_names),
 	U32("target.inum", setns.target_inum, SETNSMON_HAS_TARGET_NS),
-	U64("target.id", setns.target_id, SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_NS_IDS),
+	ID("target.id", setns.target_id, SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_NS_IDS),
 	OPEN("target.owner", SETNSMON_HAS_OWNER),
 	U32("target.owner.inum", setns.owner_inum, 0),
-	U64("target.owner.id", setns.owner_id, SETNSMON_HAS_NS_IDS),
+	ID("target.owner.id", setns.owner_id, SETNSMON_HAS_NS_IDS),
 	U32("target.owner.level", setns.owner_level, 0),
 	U32("target.owner.uid", setns.owner_uid, 0),
 	CLOSE("target.owner"),
 	ROW("target.relation", FIELD_NAME, setns.relation, SETNSMON_HAS_OWNER, relation_names),
+	U32("target.pid", setns.target_pid, SETNSMON_HAS_TARGET_PID),
 	LINKS("target.links", setns.target_links, SETNSMON_HAS_TARGET_LINKS),
 	CLOSE("target"),
-	U32("target_pid", setns.target_pid, SETNSMON_HAS_TARGET_PID),
 	OPEN("caller_userns", 0),
 	U32("caller_userns.inum", setns.caller_userns_inum, 0),
 	U32("caller_userns.level", setns.caller_userns_level, 0),
@@ -159,7 +162,7 @@ static const struct field setns_fields[] = {
 	LINKS("after", setns.after, SETNSMON_HAS_RET),
 	ROW("joined", FIELD_NAMES, setns.joined, SETNSMON_HAS_RET, kind_names),
 	S32("ret", setns.ret, SETNSMON_HAS_RET),
-	ROW("errno", FIELD_ERRNO, setns.ret, SETNSMON_HAS_RET, NULL),
+	ROW("errno", FIELD_ERRNO, setns.ret, SETNSMON_HAS_RET, errno_names),
 	ROW("flags", FIELD_NAMES, setns.flags, 0, flag_names),
 };
 
@@ -171,8 +174,8 @@ static const struct field lost_fields[] = {
 };
 
 /* The errors that setns(2) returns, and those that security modules use. */
-static const struct field_name errno_names[] = {
-#define E(name) { name, #name }
+const struct field_name errno_names[] = {
+#define E(name) NAME(name, #name)
 	E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(ENOEXEC), E(EBADF),
 	E(ECHILD), E(EAGAIN), E(ENOMEM), E(EACCES), E(EFAULT), E(ENOTBLK), E(EBUSY), E(EEXIST),
 	E(EXDEV), E(ENODEV), E(ENOTDIR), E(EISDIR), E(EINVAL), E(ENFILE), E(EMFILE), E(ENOTTY),
@@ -181,7 +184,7 @@ static const struct field_name errno_names[] = {
 	E(ENODATA), E(EOVERFLOW), E(EUSERS), E(EOPNOTSUPP), E(ESTALE), E(EDQUOT), E(ECANCELED),
 	E(ENOKEY), E(EKEYEXPIRED), E(EKEYREVOKED), E(EKEYREJECTED),
 #undef E
-	{ 0, NULL },
+	END,
 };
 
 /* clang-format on */
@@ -208,27 +211,16 @@ const char *field_key(const struct field *f)
 	return dot ? dot + 1 : f->path;
 }
 
-unsigned int field_close(const struct field *fields, unsigned int i)
+const struct field *field_last(const struct field *f)
 {
 	unsigned int depth = 0;
 
-	for (;; i++) {
-		if (fields[i].type == FIELD_OPEN)
+	for (;; f++) {
+		if (f->type == FIELD_OPEN)
 			depth++;
-		else if (fields[i].type == FIELD_CLOSE && --depth == 0)
-			return i;
+		else if (f->type == FIELD_CLOSE && depth)
+			depth--;
+		if (!depth)
+			return f;
 	}
-}
-
-const char *field_name_of(const struct field_name *names, u32 value)
-{
-	for (; names->name; names++)
-		if (names->value == value)
-			return names->name;
-	return NULL;
-}
-
-const char *errno_name(unsigned int err)
-{
-	return field_name_of(errno_names, err);
 }

@@ -14,7 +14,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	json = json_new();
+	json = json_new("host", "boot");
 	return 0;
 }
 

@@ -42,7 +42,6 @@ static const struct shown shown_of_setns[] = {
 	CALL(cgroup_id, SETNSMON_HAS_CGROUP),
 	AT("fd", setns.fd, 0, SIGNED),
 	CALL(nstype, 0),
-	CALL(target_pid, SETNSMON_HAS_TARGET_PID),
 	AT("caller_userns.inum", setns.caller_userns_inum, 0, UNSIGNED),
 	AT("caller_userns.level", setns.caller_userns_level, 0, UNSIGNED),
 	AT("caller_userns.uid", setns.caller_userns_uid, 0, UNSIGNED),

@@ -114,7 +114,7 @@ static void a_call(struct kunit *test)
 		    "cgroup_id=18446744073709551615 fd=2147483647 fd_kind=nsfs nstype=1073741824 "
 		    "nstype_names=net target.type=net target.inum=4026531840 target.id=9 "
 		    "target.owner.inum=4026531837 target.owner.id=8 target.owner.level=0 "
-		    "target.owner.uid=0 target.relation=ancestor target.links= target_pid= "
+		    "target.owner.uid=0 target.relation=ancestor target.pid= target.links= "
 		    "caller_userns.inum=4026532199 caller_userns.level=1 caller_userns.uid=1000 "
 		    "before.cgroup=31 before.ipc=32 before.mnt=33 before.net=34 before.pid=35 "
 		    "before.pid_for_children=36 before.time=37 before.time_for_children=38 "

@@ -87,6 +87,7 @@ static void sizes_fit_types(void)
 				break;
 			case FIELD_TIME:
 			case FIELD_U64:
+			case FIELD_ID:
 			case FIELD_HEX64:
 				want = 8;
 				break;
@@ -109,7 +110,8 @@ static void sizes_fit_types(void)
 				FAIL("%s is not aligned", f[i].path);
 			if (f[i].offset + f[i].size > sizeof(struct setnsmon_record))
 				FAIL("%s is not in the record", f[i].path);
-			CHECK((f[i].type == FIELD_NAME || f[i].type == FIELD_NAMES) == !!f[i].names);
+			CHECK((f[i].type == FIELD_NAME || f[i].type == FIELD_NAMES ||
+			       f[i].type == FIELD_ERRNO) == !!f[i].names);
 		}
 	}
 }
@@ -160,9 +162,29 @@ static void values_are_read_where_they_are(void)
 
 static void names_are_found(void)
 {
-	CHECK(!strcmp(field_name_of(kind_names, 0x40000000), "net"));
+	const struct field_name *net = field_name_of(kind_names, 0x40000000);
+
+	CHECK(net && !strcmp(net->name, "net"));
 	CHECK(!field_name_of(kind_names, 0));
 	CHECK(!field_name_of(kind_names, 3));
+}
+
+/* The length of a name is what a line of text advances by. */
+static void lengths_are_right(void)
+{
+	unsigned int t, i, count;
+
+	for (t = 0; t < ARRAY_SIZE(types); t++) {
+		const struct field *f = fields_of(types[t], &count);
+
+		for (i = 0; i < count; i++) {
+			const struct field_name *name = f[i].names;
+
+			EQ(f[i].len, strlen(f[i].path));
+			for (; name && name->len; name++)
+				EQ(name->len, strlen(name->name));
+		}
+	}
 }
 
 /* Compares the names of errors with those of glibc. */
@@ -171,13 +193,14 @@ static void error_names_are_those_of_the_c_library(void)
 	unsigned int err, named = 0;
 
 	for (err = 0; err < 5000; err++) {
-		const char *name = errno_name(err), *want = err ? strerrorname_np(err) : NULL;
+		const struct field_name *name = field_name_of(errno_names, err);
+		const char *want = err ? strerrorname_np(err) : NULL;
 
 		if (!name)
 			continue;
 		named++;
-		if (!want || strcmp(name, want))
-			FAIL("%u is %s, expected %s", err, name, want ? want : "no name");
+		if (!want || strcmp(name->name, want))
+			FAIL("%u is %s, expected %s", err, name->name, want ? want : "no name");
 	}
 	CHECK(named > 30);
 }
@@ -191,6 +214,7 @@ static const struct tap_case cases[] = {
 	{ "every byte of a call is shown", every_byte_is_shown },
 	{ "values are read where they are", values_are_read_where_they_are },
 	{ "names are found", names_are_found },
+	{ "lengths are those of the strings", lengths_are_right },
 	{ "error names are those of the C library", error_names_are_those_of_the_c_library },
 };
 

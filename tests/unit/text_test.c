@@ -325,11 +325,11 @@ static void want_setns(const struct setnsmon_record *rec)
 			want("target.owner", "");
 			want("target.relation", "");
 		}
+		pid ? want_u64("target.pid", s->target_pid) : want("target.pid", "");
 		links ? want_links("target.links", s->target_links) : want("target.links", "");
 	} else {
 		want("target", "");
 	}
-	pid ? want_u64("target_pid", s->target_pid) : want("target_pid", "");
 	want_u64("caller_userns.inum", s->caller_userns_inum);
 	want_u64("caller_userns.level", s->caller_userns_level);
 	want_u64("caller_userns.uid", s->caller_userns_uid);
@@ -427,7 +427,7 @@ static void a_denied_call(void)
 		   "sessionid= cgroup_id=4711 fd=3 fd_kind=nsfs nstype=1073741824 nstype_names=net "
 		   "target.type=net target.inum=4026531840 target.id= target.owner.inum=4026531837 "
 		   "target.owner.id= target.owner.level=0 target.owner.uid=0 target.relation=same "
-		   "target.links= target_pid= caller_userns.inum=4026531837 caller_userns.level=0 "
+		   "target.pid= target.links= caller_userns.inum=4026531837 caller_userns.level=0 "
 		   "caller_userns.uid=0 before.cgroup=1 before.ipc=2 before.mnt=3 before.net=4 "
 		   "before.pid=5 before.pid_for_children=6 before.time=7 before.time_for_children=8 "
 		   "before.user=9 before.uts=10 after.cgroup=11 after.ipc=12 after.mnt=13 "
@@ -465,11 +465,11 @@ static void a_pidfd_that_joins_three_kinds(void)
 		   "loginuid=1000 sessionid=3 cgroup_id=4711 fd=3 fd_kind=pidfd nstype=603979904 "
 		   "nstype_names=pid,time,uts target.type= target.inum= target.id= "
 		   "target.owner.inum=4026531837 target.owner.id=17 target.owner.level=0 "
-		   "target.owner.uid=0 target.relation=ancestor target.links.cgroup=21 "
+		   "target.owner.uid=0 target.relation=ancestor target.pid=4321 target.links.cgroup=21 "
 		   "target.links.ipc=22 target.links.mnt=23 target.links.net=24 target.links.pid=25 "
 		   "target.links.pid_for_children=26 target.links.time=27 "
 		   "target.links.time_for_children=28 target.links.user=29 target.links.uts=30 "
-		   "target_pid=4321 caller_userns.inum=4026531837 caller_userns.level=0 "
+		   "caller_userns.inum=4026531837 caller_userns.level=0 "
 		   "caller_userns.uid=0 before.cgroup=1 before.ipc=2 before.mnt=3 before.net=4 "
 		   "before.pid=5 before.pid_for_children=6 before.time=7 before.time_for_children=8 "
 		   "before.user=9 before.uts=10 after.cgroup=11 after.ipc=12 after.mnt=13 "
@@ -493,7 +493,7 @@ static void a_call_of_unknown_return_on_no_target(void)
 		   "ns_pid=12 ns_tid=13 comm=nsenter start_ns=84000000000 uid=1000 euid=1001 suid=1002 "
 		   "fsuid=1003 gid=100 egid=101 sgid=102 fsgid=103 cap_permitted=0000000000000000 "
 		   "cap_effective=0000000000000000 cap_effective_after= loginuid= sessionid= "
-		   "cgroup_id= fd=-1 fd_kind=none nstype=1 nstype_names= target= target_pid= "
+		   "cgroup_id= fd=-1 fd_kind=none nstype=1 nstype_names= target= "
 		   "caller_userns.inum=4026531837 caller_userns.level=0 caller_userns.uid=0 "
 		   "before.cgroup=1 before.ipc=2 before.mnt=3 before.net=4 before.pid=5 "
 		   "before.pid_for_children=6 before.time=7 before.time_for_children=8 "

@@ -5,6 +5,7 @@
 #include "cmd/commands.h"
 #include "cmd/verb.h"
 #include "pipeline.h"
+#include "record/fields.h"
 #include "sink/sink.h"
 #include "source/device.h"
 #include <stdlib.h>
@@ -15,9 +16,6 @@ enum { OPTION_CLASS = OPTION_LONG, OPTION_COLOR, OPTION_NEW, OPTION_NO_FOLLOW };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 static const char *const color_names[] = { "auto", "always", "never", NULL };
-
-/* In the order of enum setnsmon_class, which begins with SETNSMON_CLASS_PLAIN. */
-static const char *const class_names[] = { "plain", "entry", "exit", NULL };
 
 /**
  * struct follow - the options
@@ -54,15 +52,21 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
+/* Room for the names of all classes and a NULL. */
+#define CLASSES_MAX 8
+
 /* Returns the classes that a list with commas names, as bits. */
 static u32 parse_classes(const struct argp_state *state, char *list)
 {
+	const char *names[CLASSES_MAX] = { NULL };
 	const char *name;
 	u32 classes = 0;
+	unsigned int i;
 
+	for (i = 0; class_names[i].len; i++)
+		names[i] = class_names[i].name;
 	while ((name = strsep(&list, ",")))
-		classes |= 1U << (SETNSMON_CLASS_PLAIN +
-				  option_choice(state, "CLASS", class_names, name));
+		classes |= 1U << class_names[option_choice(state, "CLASS", names, name)].value;
 	return classes;
 }
 

@@ -128,9 +128,9 @@ static unsigned int width_of_names(const struct field_name *names, u32 bits)
 {
 	unsigned int width = 0;
 
-	for (; names->name; names++)
+	for (; names->len; names++)
 		if (bits & names->value)
-			width += strlen(names->name) + (width > 0);
+			width += names->len + (width > 0);
 	return width;
 }
 
@@ -141,8 +141,8 @@ static void add_names(struct cell *cell, const struct field_name *names, u32 bit
 
 	if (width_of_names(names, bits) > cell->max_width)
 		reserved = LEFT_OUT;
-	for (; names->name; names++) {
-		unsigned int width = strlen(names->name) + (cell->len > 0);
+	for (; names->len; names++) {
+		unsigned int width = names->len + (cell->len > 0);
 
 		if (!(bits & names->value))
 			continue;
@@ -230,7 +230,7 @@ static void fill_change(struct cell *cell, const struct setnsmon_record *rec)
 static void fill_result(struct cell *cell, const struct setnsmon_record *rec)
 {
 	const struct setnsmon_setns *s = &rec->setns;
-	const char *name;
+	const struct field_name *name;
 
 	if (!(s->has & SETNSMON_HAS_RET)) {
 		cell_add(cell, "?");
@@ -243,9 +243,9 @@ static void fill_result(struct cell *cell, const struct setnsmon_record *rec)
 		cell_add(cell, "ok");
 		return;
 	}
-	name = errno_name(-(u32)s->ret);
+	name = field_name_of(errno_names, -(u32)s->ret);
 	if (name)
-		cell_add(cell, "%s", name);
+		cell_add(cell, "%s", name->name);
 	else
 		cell_add(cell, "%d", s->ret);
 }

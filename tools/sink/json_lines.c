@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One JSON object a line. */
+#include "enrich/host.h"
 #include "sink/json.h"
 #include "sink/sink.h"
 #include <err.h>
@@ -11,10 +12,18 @@ struct json_lines {
 	struct json *json;
 };
 
+static struct json *json_of_this_host(void)
+{
+	struct host host;
+
+	host_read(&host);
+	return json_new(host.uts.nodename, *host.boot_id ? host.boot_id : NULL);
+}
+
 static struct sink *open_json(const struct sink_options *options)
 {
 	struct json_lines *lines = malloc(sizeof(*lines));
-	struct json *json = lines ? json_new() : NULL;
+	struct json *json = lines ? json_of_this_host() : NULL;
 
 	if (!json) {
 		warnx("out of memory");

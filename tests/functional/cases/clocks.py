@@ -158,7 +158,7 @@ def time_namespace(check):
         check.within(boot - took, boot, boot1 - inside, f"{offset}: returned")
         check.within(real0, ns_of(record["time"]), real1, f"{offset}: time")
         check.within(1, took, boot1 - boot0, f"{offset}: took")
-        check.within(forked, record["start_ns"], before, f"{offset}: start_ns")
+        check.within(forked, int(record["start_ns"]), before, f"{offset}: start_ns")
 
 
 @case("a call that goes into a time namespace and back takes as long as it takes")

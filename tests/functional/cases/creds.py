@@ -46,10 +46,10 @@ def number_in(path):
 
 
 def cgroup_id_of(tid):
-    """Returns the inode number of the directory."""
+    """Returns the inode number of the directory, as in JSON."""
     with open(f"/proc/{tid}/cgroup") as file:
         path, = [line[3:].rstrip("\n") for line in file if line.startswith("0::")]
-    return os.stat(CGROUPS + path).st_ino
+    return str(os.stat(CGROUPS + path).st_ino)
 
 
 def look(tid):
@@ -491,7 +491,7 @@ def cgroups():
             caller.call()
             put(CGROUPS + "/cgroup.procs", os.getpid())
         calls = fork(main)
-        inodes = [os.stat(path).st_ino for path in [CGROUPS, *paths, paths[-1]]]
+        inodes = [str(os.stat(path).st_ino) for path in [CGROUPS, *paths, paths[-1]]]
     for call, inode in zip(calls, inodes):
         expect(call, cgroup_id=inode)
     if len(calls) != 6 or len(set(inodes)) != 5:
@@ -519,7 +519,7 @@ def thread_cgroups():
             put(CGROUPS + "/cgroup.procs", os.getpid())
         calls = fork(main)
         for call, path in zip(calls, paths[1:]):
-            expect(call, cgroup_id=os.stat(path).st_ino)
+            expect(call, cgroup_id=str(os.stat(path).st_ino))
     return calls
 
 

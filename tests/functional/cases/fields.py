@@ -363,7 +363,7 @@ def pidfd_gone():
     actor.go()
     expected, clocks = watch(actor, KINDS["net"])
     # fdinfo shows -1 now, but the record still has the process that the pidfd was made for.
-    expected["target_pid"] = victim.process.pid
+    expected["target"]["pid"] = victim.process.pid
     actor.end()
     return [(expected, clocks)]
 

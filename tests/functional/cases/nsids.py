@@ -65,9 +65,9 @@ def compare(check, expected):
                  f"{name}: ids in JSON")
         # A missing target or owner has no members in the line, only itself.
         check.eq([line.get("target.id", ""), line.get("target.owner.id", "")],
-                 ["" if word is None else str(word) for word in (target, owner)],
+                 [target or "", owner or ""],
                  f"{name}: ids in the line")
-        check.eq([record.target_id, record.owner_id], [target or 0, owner or 0],
+        check.eq([record.target_id, record.owner_id], [int(target or 0), int(owner or 0)],
                  f"{name}: ids in binary")
         check.eq(bool(record.has & HAS_NS_IDS), kernel_has_ids(), f"{name}: the bit of has")
 
@@ -113,7 +113,7 @@ def mount_namespace(check):
         with module():
             act("open", f"/proc/{pid}/ns/mnt", "call", 0)
             record, = read_json()
-    wanted = struct.unpack("Q", words)[0] if kernel_has_ids() else None
+    wanted = str(struct.unpack("Q", words)[0]) if kernel_has_ids() else None
     check.eq(record["target"]["id"], wanted, "id")
 
 

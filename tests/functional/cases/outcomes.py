@@ -294,7 +294,7 @@ def out_of_memory():
     with everywhere() as pid, memory_group() as group, Fds() as fds:
         # On 5.10 only the new credentials of a join are charged to the group.
         user, = links(fds, pid, ("user",))
-        _, target, _, _ = user.as_seen_by(HOST)
+        _, target, _ = user.as_seen_by(HOST)
         actor = Actor("starve", group, children, user.fd, program=CALLS, pass_fds=[user.fd])
         try:
             actor.expect("hold")

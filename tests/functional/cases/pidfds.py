@@ -58,7 +58,7 @@ def compare(check, calls):
     for call, r in zip(calls, records):
         what = "+".join(kind_names(call.kinds)) or hex(call.kinds)
         check.eq(r["tid"], call.tid, f"{what}: tid")
-        check.eq([r["fd_kind"], r["fd"], r["target_pid"]], ["pidfd", call.fd, call.target],
+        check.eq([r["fd_kind"], r["fd"], r["target"]["pid"]], ["pidfd", call.fd, call.target],
                  f"{what}: target")
         check.eq(r["target"]["links"], call.links, f"{what}: links of the process")
         check.eq([r["target"]["type"], r["target"]["inum"]], [None, None], f"{what}: type, inum")

@@ -20,6 +20,7 @@ import time
 from actors import act, holder
 from guest import ACTOR, DEVICE, MODULE, READER, counter, cpus, module, must, run, unload
 from namespaces import KINDS
+from oracle import boot_id
 from records import IOC_FORMAT, device_lines, flatten, parse_line, read_json
 from tap import case, run_cases
 
@@ -127,7 +128,9 @@ def as_json(check):
             check.eq(flatten(obj), parse_line(text), "object")
             check.eq(obj["v"], 1, "v")
             check(isinstance(obj["seq"], int) and isinstance(obj["joined"], list) and
-                  isinstance(obj["cap_effective"], str), "types")
+                  isinstance(obj["cap_effective"], str) and isinstance(obj["start_ns"], str) and
+                  isinstance(obj["cgroup_id"], str), "types")
+            check.eq((obj["host"], obj["boot_id"]), (os.uname().nodename, boot_id()), "host")
 
 
 @case("a pipe gets JSON, a terminal gets the table")

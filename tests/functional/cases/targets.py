@@ -130,14 +130,14 @@ def program(path, kind, *command, status=0, also=()):
     """Runs another program that joins the namespace at path in its own process."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        fd_kind, target, _, flags = target_of(os.getpid(), fd, HOST)
+        fd_kind, target, flags = target_of(os.getpid(), fd, HOST)
     finally:
         os.close(fd)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if process.wait(30) != status:
         raise RuntimeError(f"{command}: status {process.returncode}")
     return Seen({"pid": process.pid, "tid": process.pid, "comm": command[0], "fd_kind": fd_kind,
-                 "target": target, "target_pid": None, "joined": [kind], "ret": 0,
+                 "target": target, "joined": [kind], "ret": 0,
                  "flags": [flag for flag in FLAGS if flag in {*flags, *also}]})
 
 

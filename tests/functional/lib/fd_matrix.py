@@ -17,8 +17,8 @@ from tap import Skip, add_case, run_cases
 CALLS = PROGS + "/fd_matrix"
 CALLS32 = PROGS + "/fd_matrix32"
 HOST = UserNs.of_path("/proc/self/ns/user")
-NOBODY = ("none", None, None, set())
-OTHER = ("other", None, None, set())
+NOBODY = ("none", None, set())
+OTHER = ("other", None, set())
 
 ABI = {"libc": "x86_64", "syscall": "x86_64", "dirty": "x86_64", "dirtier": "x86_64",
        "int80": "i386", "int80-dirty": "i386", "far": "i386", "vsyscall": "i386", "x32": "x32",
@@ -27,7 +27,7 @@ ABI = {"libc": "x86_64", "syscall": "x86_64", "dirty": "x86_64", "dirtier": "x86
 
 class Target:
     """A file descriptor of this process, and the fields of a record about it, for that caller:
-    .facts is (fd_kind, target, target_pid, flags)."""
+    .facts is (fd_kind, target, flags)."""
 
     def __init__(self, name, fd, facts=None):
         self.name = name
@@ -107,13 +107,13 @@ def parse(line):
 
 def expectation(said, nstype, facts, caller, abi, comm):
     """Returns the expected record of a call, from the caller's log and the facts about fd."""
-    fd_kind, target, target_pid, flags = facts
+    fd_kind, target, flags = facts
     expected = {
         "v": 1, "event": "setns", "abi": abi, "pid": said["tgid"], "tid": said["tid"],
         "ppid": said["ppid"], "ns_pid": said["ns_pid"], "ns_tid": said["ns_tid"], "comm": comm,
         "cap_effective": f"{said['caps']:016x}",
         "fd": said["fd"], "fd_kind": fd_kind, "nstype": nstype & 0xffffffff,
-        "nstype_names": kind_names(nstype), "target": target, "target_pid": target_pid,
+        "nstype_names": kind_names(nstype), "target": target,
         "caller_userns": caller.as_caller(), "before": said["before"],
     }
     expected.update(outcome(expected, flags, said["ret"], said["after"], said["caps_after"],
@@ -184,11 +184,11 @@ def is_open(fd):
 def process_facts(pid, caller=HOST, owner=None):
     """Returns the facts about a pidfd whose process has no namespaces any more. owner: None, or a UserNs."""
     target = {"type": None, "inum": None, "id": None, "owner": None, "relation": None,
-              "links": None}
+              "pid": pid, "links": None}
     flags = set()
     if owner is not None:
         flags = relate(target, owner, caller)
-    return "pidfd", target, pid, flags
+    return "pidfd", target, flags
 
 
 # ---- scenes: each makes calls, and returns observations ----

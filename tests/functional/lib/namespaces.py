@@ -32,7 +32,8 @@ def links_of(pid, tid=None):
 
 
 def id_of(fd):
-    """Returns the 64-bit id of a namespace, None if the kernel has none (before Linux 6.18)."""
+    """Returns the 64-bit id of a namespace, as a string of digits as in JSON. None if the kernel
+    has none (before Linux 6.18)."""
     words = bytearray(8)
     try:
         fcntl.ioctl(fd, NS_GET_ID, words)
@@ -40,7 +41,7 @@ def id_of(fd):
         if problem.errno != errno.ENOTTY:
             raise
         return None
-    return struct.unpack("Q", words)[0]
+    return str(struct.unpack("Q", words)[0])
 
 
 class UserNs:

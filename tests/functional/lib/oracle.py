@@ -25,11 +25,16 @@ def number_in(path):
     return None if value == UNSET else value
 
 
+def boot_id():
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
 def cgroup_id_of(pid, tid):
     with open(f"/proc/{pid}/task/{tid}/cgroup") as file:
         for line in file:
             if line.startswith("0::"):
-                return os.stat("/sys/fs/cgroup" + line[3:].rstrip("\n")).st_ino
+                return str(os.stat("/sys/fs/cgroup" + line[3:].rstrip("\n")).st_ino)
     return None
 
 
@@ -47,18 +52,18 @@ def fdinfo_of(pid, fd):
 
 
 def target_of(pid, fd, caller):
-    """Returns fd_kind, target, target_pid and the flags that follow from them."""
+    """Returns fd_kind, target and the flags that follow from them."""
     info = fdinfo_of(pid, fd)
     if info is None or int(info["flags"], 8) & os.O_PATH:
-        return "none", None, None, set()
+        return "none", None, set()
     target = {"type": None, "inum": None, "id": None, "owner": None, "relation": None,
-              "links": None}
+              "pid": None, "links": None}
     if "Pid" in info:
         return ("pidfd",) + process_of(int(info["Pid"]), caller, target)
     try:
         copy = os.open(f"/proc/{pid}/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
-        return "other", None, None, set()
+        return "other", None, set()
     try:
         kind = fcntl.ioctl(copy, NS_GET_NSTYPE)
         target["type"], = kind_names(kind)
@@ -68,21 +73,22 @@ def target_of(pid, fd, caller):
     except OSError as error:
         if error.errno != errno.ENOTTY:
             raise
-        return "other", None, None, set()
+        return "other", None, set()
     finally:
         os.close(copy)
-    return "nsfs", target, None, relate(target, owner, caller)
+    return "nsfs", target, relate(target, owner, caller)
 
 
 def process_of(process, caller, target):
     if process < 0:
-        return target, None, set()
+        return target, set()
+    target["pid"] = process
     try:
         target["links"] = links_of(process)
         owner = UserNs.of_path(f"/proc/{process}/ns/user")
     except OSError:
         raise Skip("the target ended too early")
-    return target, process, relate(target, owner, caller)
+    return target, relate(target, owner, caller)
 
 
 def relate(target, owner, caller):
@@ -172,7 +178,7 @@ def watch(actor, nstype, abi="x86_64"):
     pid = tgid_of(tid)
     status = status_of(pid, tid)
     caller = UserNs.of_path(f"/proc/{pid}/task/{tid}/ns/user")
-    fd_kind, target, target_pid, flags = target_of(pid, fd, caller)
+    fd_kind, target, flags = target_of(pid, fd, caller)
     with open(f"/proc/{pid}/task/{tid}/comm") as comm:
         name = comm.read()[:-1]
     expected = {
@@ -185,7 +191,7 @@ def watch(actor, nstype, abi="x86_64"):
         "sessionid": number_in(f"/proc/{pid}/task/{tid}/sessionid"),
         "cgroup_id": cgroup_id_of(pid, tid),
         "fd": fd, "fd_kind": fd_kind, "nstype": nstype & 0xffffffff,
-        "nstype_names": kind_names(nstype), "target": target, "target_pid": target_pid,
+        "nstype_names": kind_names(nstype), "target": target,
         "caller_userns": caller.as_caller(), "before": links_of(pid, tid),
     }
     expected.update(ids_of(status))
@@ -238,6 +244,7 @@ def check_record(check, record, expected, clocks):
     boot, real_text = record.pop("boot_ns"), record.pop("time")
     duration, start = record.pop("duration_ns"), record.pop("start_ns")
     cpu, seq = record.pop("cpu"), record.pop("seq")
+    check.eq((record.pop("host"), record.pop("boot_id")), (os.uname().nodename, boot_id()), "host")
     for difference in differences(record, expected):
         check(False, difference)
     if expected["after"]["time"] == INITIAL["time"] == expected["before"]["time"]:
@@ -246,7 +253,7 @@ def check_record(check, record, expected, clocks):
     check(clocks["real"][0] <= real_ns(real_text) - duration, f"{real_text} is too early")
     check(real_ns(real_text) <= clocks["real"][1], f"{real_text} is too late")
     check(duration > 0, f"took {duration}")
-    check.eq(start // 10**7, clocks["start_ticks"], "start_ns in clock ticks")
+    check.eq(int(start) // 10**7, clocks["start_ticks"], "start_ns in clock ticks")
     check.within(0, cpu, os.cpu_count() - 1, "cpu")
     check(seq >= 0, f"seq {seq}")
 

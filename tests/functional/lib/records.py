@@ -62,11 +62,16 @@ def parse_line(line):
     return fields
 
 
+BY_READER = ("host", "boot_id")
+
+
 def flatten(obj, prefix=""):
-    """Converts a JSON object to the form of the text line."""
+    """Converts a JSON object to the form of the text line, without what the reader adds."""
     flat = {}
     for key, value in obj.items():
         path = prefix + key
+        if path in BY_READER:
+            continue
         if isinstance(value, dict):
             flat.update(flatten(value, path + "."))
         elif value is None:
