@@ -13,10 +13,8 @@ static int cmd_help(int argc, char **argv);
 
 /* The first command runs when none is given. */
 static const struct command commands[] = {
-	{ "follow", cmd_follow },
-	{ "stats", cmd_stats },
-	{ "selftest", cmd_selftest },
-	{ "help", cmd_help },
+	{ "follow", cmd_follow }, { "stats", cmd_stats }, { "selftest", cmd_selftest },
+	{ "schema", cmd_schema }, { "help", cmd_help },
 };
 
 static const struct command *find_command(const char *name)

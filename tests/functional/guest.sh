@@ -125,6 +125,10 @@ if grep -q '^setnsmon ' /proc/modules; then
 	rmmod setnsmon || tap_bail 'setnsmon is loaded and in use'
 fi
 
+# The lines of JSON that the tests parse, and the schema by which the host judges them: functional/judge
+export SETNSMON_RECORDS=${OUT:?}/records.json
+./setnsmon schema >"$OUT/schema.json"
+
 while read -r test seconds guest _; do
 	[[ $test == functional/* || $test == stress/* ]] || continue
 	wanted "/${test#*/}/" "$guest" "$@" || continue

@@ -7,8 +7,10 @@
 #define _GNU_SOURCE
 #include "base/diagnose.h"
 #include "base/timezone.h"
+#include "cmd/descriptions.h"
 #include "enrich/users.h"
 #include "pipeline.h"
+#include "record/fields.h"
 #include "record/text.h"
 #include "sink/cells.h"
 #include "sink/json.h"
@@ -585,6 +587,44 @@ static void json_and_text_have_the_same_keys(void)
 			FAIL("%s / %s", of_json, of_text);
 		json_object_put(object);
 	}
+}
+
+static bool is_added(const char *path)
+{
+	return !strcmp(path, "host") || !strcmp(path, "boot_id") || !strcmp(path, "comm_bytes") ||
+	       !strncmp(path, "links.", 6);
+}
+
+/* Returns whether a record has this field. */
+static bool is_field(const char *path)
+{
+	static const unsigned int types[] = { SETNSMON_RECORD_SETNS, SETNSMON_RECORD_LOST };
+	unsigned int t, i, count;
+
+	for (t = 0; t < ARRAY_SIZE(types); t++) {
+		const struct field *f = fields_of(types[t], &count);
+
+		for (i = 0; i < count; i++)
+			if (!strcmp(f[i].path, path))
+				return true;
+	}
+	return false;
+}
+
+/* The schema describes each field, and the table of descriptions has no other. */
+static void each_field_is_described(void)
+{
+	const struct description *at;
+	unsigned int i, count;
+	const struct field *f = fields_of(SETNSMON_RECORD_SETNS, &count);
+
+	for (i = 0; i < count; i++)
+		if (f[i].type != FIELD_CLOSE && !description_of(f[i].path))
+			FAIL("%s has no description", f[i].path);
+	CHECK(description_of("count"));
+	for (at = descriptions; at->path; at++)
+		if (!is_field(at->path) && !is_added(at->path))
+			FAIL("%s is not a field", at->path);
 }
 
 static void json_of_random_records(void)
@@ -1453,6 +1493,7 @@ static const struct tap_case cases[] = {
 	CASE(json_has_comm_bytes_only_if_needed),
 	CASE(json_and_text_have_the_same_keys),
 	CASE(json_of_random_records),
+	CASE(each_field_is_described),
 	CASE(table_of_a_call),
 	CASE(table_of_targets),
 	CASE(table_of_results),

@@ -19,6 +19,7 @@ struct command {
 
 int cmd_follow(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
 
 #endif /* SETNSMON_COMMANDS_H */

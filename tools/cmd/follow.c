@@ -104,6 +104,7 @@ static const struct verb verb = {
 		 "  follow    show the calls, as described here; the default\n"
 		 "  stats     show totals and the size of the rings\n"
 		 "  selftest  check that calls are recorded correctly\n"
+		 "  schema    print a JSON Schema of the records\n"
 		 "  help      show this, or with the name of a command its options",
 	.options = options,
 	.parse = parse,

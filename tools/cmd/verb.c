@@ -71,7 +71,8 @@ void verb_parse(const struct verb *verb, int argc, char **argv, void *input, con
 	const struct argp own = { .options = verb->options, .parser = verb->parse };
 	const struct argp_child children[] = { { &own, 0, NULL, 0 }, { 0 } };
 	struct inputs inputs = { .device = device, .own = input };
-	struct argp argp = { .options = shared_options,
+	/* The first of them is the device. */
+	struct argp argp = { .options = device ? shared_options : shared_options + 1,
 			     .parser = parse_shared,
 			     .children = children };
 	char doc[2048];

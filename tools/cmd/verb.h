@@ -23,7 +23,10 @@ struct verb {
 	argp_parser_t parse;
 };
 
-/* Parses the command line. @input is passed to @verb->parse, --device goes to *@device. */
+/*
+ * Parses the command line. @input is passed to @verb->parse, --device goes to *@device. A command
+ * that needs no device passes NULL.
+ */
 void verb_parse(const struct verb *verb, int argc, char **argv, void *input, const char **device);
 
 #endif /* SETNSMON_VERB_H */

@@ -5,7 +5,6 @@ usual tools, several readers at once, and readers that are too slow."""
 
 import fcntl
 import itertools
-import json
 import os
 import signal
 import struct
@@ -16,7 +15,7 @@ import time
 from actors import Actor, act
 from guest import ACTOR, DEVICE, READER, counter, cpus, module, run, unload
 from programs import add_program
-from records import device_lines, flatten, parse_line, read_all, read_json
+from records import device_lines, flatten, parse_json, parse_line, read_all, read_json
 from tap import Skip, case, run_cases
 
 IOC_FORMAT, IOC_COUNTERS = 0x4004df01, 0x8048df02
@@ -312,7 +311,7 @@ def reader_shows_loss(check):
         total = counter("recorded")
         read = lost = 0
         while read + lost < total:
-            obj = json.loads(process.stdout.readline())
+            obj = parse_json(process.stdout.readline())
             if obj["event"] == "lost":
                 lost += obj["count"]
             else:

@@ -21,7 +21,7 @@ from actors import act, holder
 from guest import ACTOR, DEVICE, MODULE, READER, counter, cpus, module, must, run, unload
 from namespaces import KINDS
 from oracle import boot_id
-from records import IOC_FORMAT, device_lines, flatten, parse_line, read_json
+from records import IOC_FORMAT, device_lines, flatten, parse_json, parse_line, read_json
 from tap import case, run_cases
 
 ENVIRONMENT = {key: value for key, value in os.environ.items()
@@ -124,7 +124,7 @@ def as_json(check):
         lines = done.stdout.splitlines()
         check.eq(len(lines), count, "lines")
         for text, line in zip(device_lines(), lines):
-            obj = json.loads(line)
+            obj = parse_json(line)
             check.eq(flatten(obj), parse_line(text), "object")
             check.eq(obj["v"], 1, "v")
             check(isinstance(obj["seq"], int) and isinstance(obj["joined"], list) and
@@ -328,7 +328,7 @@ def new(check):
         process = follow("--new", "-n", "2", "-o", "json")
         calls(2, 200)
         out, _ = process.communicate(timeout=20)
-        check.eq([json.loads(line)["fd"] for line in out.splitlines()], [200, 200], "fds")
+        check.eq([parse_json(line)["fd"] for line in out.splitlines()], [200, 200], "fds")
 
 
 @case("--no-follow ends when all is shown")
@@ -486,7 +486,7 @@ def classes(check):
             check.eq({line.get("class", "") for line in lines if line["event"] == "setns"},
                      set(chosen), f"classes, {options}")
             objects = reader("-o", "json", "--no-follow", *options).stdout.splitlines()
-            check.eq([flatten(json.loads(line)) for line in objects], lines, f"JSON, {options}")
+            check.eq([flatten(parse_json(line)) for line in objects], lines, f"JSON, {options}")
             rows = reader("-o", "table", "--no-follow", *options).stdout.splitlines()
             check.eq({name for name in NAMES if any(name in row for row in rows)}, found,
                      f"table, {options}")
@@ -501,7 +501,7 @@ def classes_in_a_flood(check):
             for _ in range(2):
                 act("comm", "an-exit", *cross("mnt"))
             out, _ = process.communicate(timeout=30)
-            names = [obj["comm"] for obj in map(json.loads, out.splitlines()) if obj["event"] == "setns"]
+            names = [obj["comm"] for obj in map(parse_json, out.splitlines()) if obj["event"] == "setns"]
             check.eq((names, process.returncode), (["an-exit"] * 2, 0), "two exits")
             done = reader("-o", "json", "--no-follow", "--class=entry", timeout=30)
             check.eq((done.returncode, '"setns"' in done.stdout), (0, False), "no entry")
@@ -553,7 +553,7 @@ def at_once(check):
             ready, _, _ = select.select([process.stdout], [], [], 10)
             check(ready, f"record {number} does not come")
             if ready:
-                check.eq(json.loads(process.stdout.readline())["fd"], 300 + number, "fd")
+                check.eq(parse_json(process.stdout.readline())["fd"], 300 + number, "fd")
         process.terminate()
         process.communicate(timeout=20)
 
@@ -615,7 +615,7 @@ def full_disk(check):
     with module():
         calls(3)
         for options in (("-o", "json", "--no-follow"), ("-o", "table", "--no-follow"), ("--help",),
-                        ("--version",), ("stats",)):
+                        ("--version",), ("stats",), ("schema",)):
             with open("/dev/full", "w") as full:
                 done = subprocess.run([READER, *options], stdout=full, stderr=subprocess.PIPE,
                                       text=True, timeout=20)
@@ -662,7 +662,7 @@ def wrong_options(check):
     for options in (("--nonsense",), ("-o", "xml"), ("-o",), ("-n", "0"), ("-n", "-1"),
                     ("-n", "many"), ("-n", "1x"), ("-n", ""), ("nonsense",), ("follow", "more"),
                     ("--color=perhaps",), ("--class",), ("--class=",), ("--class=exit,",), ("--class=lent",),
-                    ("-o", "json", "stats"), ("stats", "-n", "1"),
+                    ("-o", "json", "stats"), ("stats", "-n", "1"), ("schema", "-d", DEVICE),
                     ("-n", "99999999999999999999999")):
         done = reader(*options)
         check.eq(done.returncode, 2, f"status of {options}")
@@ -673,7 +673,7 @@ def wrong_options(check):
 @case("a message about a wrong command line says what was expected")
 def usage_messages(check):
     for options, message in (
-            (("nonsense",), "unknown command 'nonsense' (expected: follow, stats, selftest, help)"),
+            (("nonsense",), "unknown command 'nonsense' (expected: follow, stats, selftest, schema, help)"),
             (("help", "nonsense"), "unknown command 'nonsense' (expected: "),
             (("help", "stats", "more"), "unexpected argument 'more'"),
             (("follow", "more"), "unexpected argument 'more'"),
@@ -690,7 +690,7 @@ def usage_messages(check):
 
 @case("-h, -?, --help and help show the same, status 0, on stdout")
 def show_help(check):
-    for command in ("follow", "stats", "selftest"):
+    for command in ("follow", "stats", "selftest", "schema"):
         shown = [reader(*options) for options in ((command, "--help"), (command, "-h"),
                                                   (command, "-?"), ("help", command))]
         for done in shown:

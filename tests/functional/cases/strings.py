@@ -18,7 +18,7 @@ import threading
 import unicodedata
 
 from guest import DEVICE, READER, module, unload
-from records import parse_line, read_all
+from records import keep, parse_line, read_all
 from tap import case, run_cases
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -191,6 +191,7 @@ def json_output(check):
         return
     shape = None
     for number, (line, name) in enumerate(zip(lines, names)):
+        keep(line)
         obj = json.loads(line, object_pairs_hook=no_twice, parse_constant=not_json)
         bytes_ = obj.pop("comm_bytes", None)
         text = None if is_wrong(name) else name.decode()

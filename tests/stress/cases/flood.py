@@ -7,7 +7,6 @@ readers, and one that starts when all is over, must show that call.
 SETNSMON_FLOOD_ROUNDS rounds of SETNSMON_FLOOD_SECONDS each, the kinds in turn."""
 
 import contextlib
-import json
 import os
 import random
 import subprocess
@@ -18,7 +17,7 @@ import traceback
 from actors import act
 from guest import DEVICE, PATIENCE, READER, STRESS_PROGS, counters, cpus, module, run, unload
 from namespaces import links_of
-from records import parse_line
+from records import parse_json, parse_line
 from tap import Check, add_case, run_cases
 
 KINDS = ["ebadf", "varied", "own", "denied", "walk", "raced", "born"]
@@ -111,7 +110,7 @@ def round_of(check, kind, name, figures):
         calls = flood.end()
     now = counters()
     if check(texts[0].count("\n") == 1, f"{kind}: JSON shows {texts[0]!r}"):
-        judge(check, f"{kind}: JSON", json.loads(texts[0]))
+        judge(check, f"{kind}: JSON", parse_json(texts[0]))
     if check(texts[1].count("\n") == 1, f"{kind}: text shows {texts[1]!r}"):
         line = parse_line(texts[1].strip())
         check.eq((line["joined"], line["after.net"]), ("net", str(links_of(1)["net"])), "text")
