@@ -17,7 +17,7 @@
 cd "$(dirname "$0")/.." || exit 2
 # shellcheck source=tests/lib/tap.sh
 . lib/tap.sh
-export PYTHONPATH=$PWD/lib:$PWD/functional/lib:$PWD/stress/lib
+export PYTHONPATH=$PWD:$PWD/lib:$PWD/functional/lib:$PWD/stress/lib
 
 mark()
 {

@@ -2,12 +2,14 @@
 """Records in the formats of the device and of the reader: text, JSON and binary."""
 
 import collections
+import ctypes
 import fcntl
 import json
 import os
 import re
 import struct
 
+import setnsmon
 from guest import DEVICE, READER, counter, must
 
 
@@ -107,16 +109,24 @@ def flatten(obj, prefix=""):
 
 # ---- binary records ----
 
-IOC_FORMAT = 0x4004df01
-HAS_RET = 1
-_ENTRY = ("target_id owner_id cap_permitted cap_effective has flags fd nstype target_type "
-          "target_inum target_pid owner_inum owner_level owner_uid caller_userns_inum "
-          "caller_userns_level caller_userns_uid abi fd_kind relation call_class before target_links").split()
-_RETURN = ("duration_ns start_ns cgroup_id cap_effective_after ret joined after tid pid ppid "
-           "ns_pid ns_tid uid gid suid sgid euid egid fsuid fsgid loginuid sessionid comm").split()
-_RECORD = struct.Struct("=HHIQQQ 4Q 2IiI9I 4B 40s40s 4Q iI 40s 15I4x 16s")
-Record = collections.namedtuple(
-    "Record", ["type", "size", "cpu", "seq", "boot_ns", "real_ns", *_ENTRY, *_RETURN])
+IOC_FORMAT = setnsmon.IOC_FORMAT
+HAS_RET = setnsmon.HAS_RET
+_LETTERS = {1: "b", 2: "h", 4: "i", 8: "q"}
+
+
+def _format_of(name, kind):
+    """Returns the format of a member for the module struct, which is fast; arrays are bytes."""
+    size = ctypes.sizeof(kind)
+    if name.startswith("pad"):
+        return f"{size}x"
+    if issubclass(kind, ctypes.Array):
+        return f"{size}s"
+    return _LETTERS[size] if kind(-1).value < 0 else _LETTERS[size].upper()
+
+
+_MEMBERS = [*setnsmon.Record._fields_[:-1], *setnsmon.Setns._fields_]
+_RECORD = struct.Struct("=" + "".join(_format_of(*member) for member in _MEMBERS))
+Record = collections.namedtuple("Record", [name for name, _ in _MEMBERS if not name.startswith("pad")])
 
 
 def open_binary(flags=os.O_NONBLOCK):

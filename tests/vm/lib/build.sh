@@ -3,8 +3,8 @@
 #
 #   build/tree/KERNEL   the copy; /src in the chroot. SETNSMON_TREE names another directory than tree, for a second
 #                       copy that is built and tested at the same time
-#   build/vm/KERNEL     the files for a guest: setnsmon.ko, setnsmon, and a folder of each other part; installed/ has
-#                       the files that `make install` installs
+#   build/vm/KERNEL     the files for a guest: setnsmon.ko, setnsmon, setnsmon.py, and a folder of each other part;
+#                       installed/ has the files that `make install` installs
 
 tree_copy()
 {
@@ -91,6 +91,7 @@ _build()
 			[[ -e $copy/tools/Makefile ]] || continue
 			"${make[@]}" tools
 			_install "$copy/tools/setnsmon" "$results/setnsmon"
+			_install "$copy/tools/setnsmon.py" "$results/setnsmon.py"
 			;;
 		installed)
 			rm -rf "${copy:?}/build/installed" "${results:?}/installed"
