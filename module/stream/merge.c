@@ -176,20 +176,26 @@ static void cursor_move_to_oldest(struct cpu_cursor *cursor)
 }
 
 /*
- * Looks again until no earlier entry is found: after we looked at an empty ring, it may have
- * got its first entry, and then another ring the entry that we found.
+ * Starts with the first entry from where the cursor was moved in each ring, or with number
+ * @next if there is none. Looks again until no earlier entry is found: after we looked at an
+ * empty ring, it may have got its first entry, and then another ring the entry that we found.
  */
-static void cursor_rewind(struct cpu_cursor *cursor)
+static void cursor_start(struct cpu_cursor *cursor, u64 next)
 {
 	u64 first = NO_ENTRY;
 	u64 found;
 
-	WRITE_ONCE(cursor->seq, 0);
-	cursor_move_to_oldest(cursor);
+	WRITE_ONCE(cursor->seq, next);
 	while ((found = cursor_find(cursor)) < first)
 		first = found;
 	if (first != NO_ENTRY)
 		WRITE_ONCE(cursor->seq, first);
+}
+
+static void cursor_rewind(struct cpu_cursor *cursor)
+{
+	cursor_move_to_oldest(cursor);
+	cursor_start(cursor, 0);
 }
 
 /* Moves to the end of each ring. Returns the sum of the ends. */
@@ -322,19 +328,110 @@ static bool pass_ring(const struct merge *merge, struct cpu_cursor *cursor, enum
 	return cursor->given_up & bit;
 }
 
-/* Adds a cursor to the heap if it has an entry. Returns whether the watermark may pass it. */
-static bool fill_heap(struct merge *merge, struct cpu_cursor *cursor)
+/* Waits for all rings of a CPU. Returns whether the watermark may pass them. */
+static bool pass_cpu(const struct merge *merge, struct cpu_cursor *cursor)
 {
 	enum ring_class class;
 	bool passed = true;
 
 	for (class = 0; class < RING_CLASSES; class ++)
 		passed &= pass_ring(merge, cursor, class);
+	return passed;
+}
+
+/* Remembers since when a write has not ended. The rings were looked at after @now. */
+static void note_stall(struct merge *merge, u64 now, bool passed)
+{
+	if (!passed && !merge->stalled)
+		merge->stalled_since = now;
+	merge->stalled = !passed;
+}
+
+/* Adds a cursor to the heap if it has an entry. Returns whether the watermark may pass it. */
+static bool fill_heap(struct merge *merge, struct cpu_cursor *cursor)
+{
+	bool passed = pass_cpu(merge, cursor);
+
 	if ((s64)(committed(cursor) - cursor->seq) > (s64)U32_MAX)
 		cursor_move_to_oldest(cursor);
 	if (cursor_find(cursor) != NO_ENTRY)
 		merge->heap[merge->heap_len++] = cursor;
 	return passed;
+}
+
+/*
+ * Finds the first entry of a ring that is stamped @stamp or later, by bisection. An entry that
+ * is overwritten meanwhile was older than all that the ring holds then. Sets *@after to the
+ * number that follows the entry before the one found, if that is still held.
+ */
+static u64 find_stamp(const struct ring *ring, u64 stamp, u64 *after)
+{
+	u64 from = ring_oldest(ring);
+	u64 to = ring_end(ring);
+	struct stream_key key = { .stamp = 0 };
+	u64 n;
+
+	while (from < to) {
+		n = from + (to - from) / 2;
+		if (ring_peek(ring, &n, 0, STREAM_KEY_WORDS, (u64 *)&key, NULL) != RING_READ) {
+			from = n;
+		} else if (key.stamp < stamp) {
+			from = n + 1;
+			*after = key.seq + 1;
+		} else {
+			to = n;
+		}
+	}
+	return from;
+}
+
+/*
+ * Moves to the first entry of each ring that is stamped @stamp or later. If there is none, the
+ * next entry of the CPU is the one after all that were found to be earlier.
+ */
+static void cursor_seek(struct cpu_cursor *cursor, u64 stamp)
+{
+	enum ring_class class;
+	u64 next = 0;
+	u64 after;
+
+	for (class = 0; class < RING_CLASSES; class ++) {
+		after = 0;
+		cursor_move(cursor, class, find_stamp(cursor_ring(cursor, class), stamp, &after));
+		if (after > next)
+			next = after;
+	}
+	cursor_start(cursor, next);
+}
+
+/* Waits until every write that was begun before @now has ended. Returns false if not all have. */
+static bool all_settled(struct merge *merge, u64 now)
+{
+	struct cursor_chunk *chunk;
+	bool passed = true;
+	u32 i;
+
+	for (chunk = merge->chunks; chunk; chunk = chunk->next)
+		for (i = 0; i < chunk->count; i++)
+			passed &= pass_cpu(merge, &chunk->cursors[i]);
+	note_stall(merge, now, passed);
+	return passed;
+}
+
+bool merge_seek(struct merge *merge, u64 stamp)
+{
+	u64 now = merge->clock();
+	struct cursor_chunk *chunk;
+	u32 i;
+
+	smp_mb(); /* D of ring.c, reader's end; orders the count of CPUs like a state, too */
+	if (merge_missing(merge) || !all_settled(merge, now))
+		return false;
+	merge->heap_len = 0;
+	for (chunk = merge->chunks; chunk; chunk = chunk->next)
+		for (i = 0; i < chunk->count; i++)
+			cursor_seek(&chunk->cursors[i], stamp);
+	return true;
 }
 
 static void refill_heap(struct merge *merge)
@@ -355,9 +452,7 @@ static void refill_heap(struct merge *merge)
 		heap_sift_down(merge, i);
 	if (passed)
 		merge->watermark = now;
-	else if (!merge->stalled)
-		merge->stalled_since = now;
-	merge->stalled = !passed;
+	note_stall(merge, now, passed);
 }
 
 bool merge_look(struct merge *merge)

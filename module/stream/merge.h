@@ -157,6 +157,13 @@ void merge_rewind(struct merge *merge);
 void merge_skip_to_end(struct merge *merge);
 
 /*
+ * Moves to the first entries stamped @stamp or later, which is not later than the clock. Those
+ * before count as never held. Returns false, and moves nothing, if cursors are missing or a
+ * write does not end: see merge_look(). After MERGE_GIVE_UP_NS it goes on without that write.
+ */
+bool merge_seek(struct merge *merge, u64 stamp);
+
+/*
  * Looks for an entry that may be taken now, and reads the clock and all rings again if
  * necessary. Returns false if cursors are missing.
  *

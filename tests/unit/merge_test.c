@@ -543,6 +543,100 @@ static void skipped_to_end(void)
 	done();
 }
 
+/* ---- seeking to a time ---- */
+
+static void seek(u64 stamp)
+{
+	CHECK(merge_seek(merge, stamp));
+}
+
+static void sought(void)
+{
+	make(2);
+	write_many(0, RING_PLAIN, 10, 4);
+	write_at(1, RING_EXIT, 12);
+	write_at(0, RING_ENTRY, 20);
+	write_at(1, RING_PLAIN, 21);
+	expect_entry(0, 0, 10, 0);
+	seek(12);
+	expect_entry(0, 2, 12, 0);
+	expect_entry(1, 0, 12, 0);
+	expect_entry(0, 3, 13, 0);
+	seek(14);
+	expect_entry(0, 4, 20, 0);
+	expect_entry(1, 1, 21, 0);
+	seek(0);
+	expect_entry(0, 0, 10, 0);
+	seek(21);
+	expect_entry(1, 1, 21, 0);
+	expect_end();
+	done();
+}
+
+/* Each entry that follows counts, even if it is overwritten before it is read. */
+static void sought_to_the_end(void)
+{
+	make(2);
+	write_many(0, RING_PLAIN, 10, 4);
+	write_at(0, RING_ENTRY, 20);
+	seek(21);
+	expect_end();
+	seek(now);
+	expect_end();
+	write_many(0, RING_PLAIN, now, RECORDS + 2);
+	now += 100;
+	expect_entry(0, 7, 1002, 2);
+	done();
+}
+
+static void sought_equal_stamps(void)
+{
+	unsigned int i;
+
+	make(1);
+	for (i = 0; i < 12; i++)
+		write_at(0, i % RING_CLASSES, i < 3 ? 4 : 5);
+	seek(5);
+	for (i = 3; i < 12; i++)
+		expect_entry(0, i, 5, 0);
+	expect_end();
+	done();
+}
+
+/* Entries that were overwritten between two classes may be earlier or later, so they do not count. */
+static void sought_in_a_gap(void)
+{
+	make(1);
+	write_at(0, RING_EXIT, 10);
+	write_many(0, RING_PLAIN, 20, 100);
+	write_at(0, RING_EXIT, 200);
+	seek(11);
+	expect_entry(0, 100 - RECORDS + 1, 120 - RECORDS, 0);
+	seek(10);
+	expect_entry(0, 0, 10, 0);
+	expect_entry(0, 100 - RECORDS + 1, 120 - RECORDS, 100 - RECORDS);
+	done();
+}
+
+static void sought_with_a_late_cpu(void)
+{
+	make_some(2, 2);
+	write_at(0, RING_PLAIN, 5);
+	write_at(0, RING_PLAIN, 6);
+	expect_entry(0, 0, 5, 0);
+	add_cpu(1);
+	write_at(1, RING_PLAIN, 7);
+	CHECK(!merge_seek(merge, 5));
+	grow(1);
+	expect_entry(0, 1, 6, 0);
+	seek(5);
+	expect_entry(0, 0, 5, 0);
+	expect_entry(0, 1, 6, 0);
+	expect_entry(1, 0, 7, 0);
+	expect_end();
+	done();
+}
+
 /* ---- overwritten while it is taken ---- */
 
 /* The words of the entry are there, and are overwritten before the reader has moved on. */
@@ -924,6 +1018,21 @@ static void skip_random(void)
 		next_seq[cpu] = written_on(cpu);
 }
 
+/* After a seek it is the first that is held and not earlier. */
+static void seek_random(void)
+{
+	u64 stamp = dice(4) ? now - dice(now < 400 ? now : 400) : dice(now + 1);
+	u32 cpu;
+
+	CHECK(merge_seek(merge, stamp));
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		next_seq[cpu] = 0;
+		while (next_seq[cpu] < written_on(cpu) &&
+		       (is_gone(cpu, next_seq[cpu]) || histories[cpu][next_seq[cpu]].stamp < stamp))
+			next_seq[cpu]++;
+	}
+}
+
 static void random_interleavings(void)
 {
 	unsigned int round;
@@ -943,6 +1052,8 @@ static void random_interleavings(void)
 			rewind_random();
 		else if (!dice(200))
 			skip_random();
+		else if (!dice(50))
+			seek_random();
 	}
 	now++;
 	while (merge_look(merge) && !tap_failures)
@@ -985,6 +1096,30 @@ static void write_under_way(void)
 	expect_entry(1, 0, 6, 0);
 	pthread_join(committer, NULL);
 	expect_end();
+	done();
+}
+
+/* Likewise a seek: the entry is stamped before the time, so it must not come. */
+static void sought_during_a_write(void)
+{
+	pthread_t committer;
+	u64 *words;
+
+	make(2);
+	words = ring_begin(&cpus[0].own.rings[RING_PLAIN]);
+	words[0] = 0;
+	words[1] = 5;
+	words[2] = word_of(0, 0, 5);
+	words[3] = ~words[2];
+	write_at(1, RING_PLAIN, 6);
+	pthread_create(&committer, NULL, commit_later, &cpus[0]);
+	seek(6);
+	pthread_join(committer, NULL);
+	expect_entry(1, 0, 6, 0);
+	expect_end();
+	seek(5);
+	expect_entry(0, 0, 5, 0);
+	expect_entry(1, 0, 6, 0);
 	done();
 }
 
@@ -1047,6 +1182,59 @@ static void *merging_reader(void *arg)
 	return NULL;
 }
 
+/* Seeks all the time to a moment that has just passed, and reads on from there. */
+static void *seeking_reader(void *arg)
+{
+	struct tally *tally = arg;
+	struct taken taken;
+	unsigned int count;
+	u64 stamp;
+	u32 cpu;
+
+	while (!smp_load_acquire(&stop)) {
+		bool begun[CPUS] = { false };
+
+		stamp = real_clock() - tally->read % 8 * 5000;
+		while (!merge_seek(merge, stamp))
+			sched_yield();
+		tally->last_stamp = stamp;
+		for (count = 0; count < 50 && merge_look(merge); count++) {
+			if (!take(&taken))
+				continue;
+			cpu = taken.origin.cpu;
+			if (!begun[cpu])
+				tally->next[cpu] = taken.seq - taken.origin.lost;
+			begun[cpu] = true;
+			tally_entry(tally, &taken);
+		}
+	}
+	return NULL;
+}
+
+static void threads_and_seeks(void)
+{
+	pthread_t writers[CPUS], reader;
+	struct tally tally = { .read = 0 };
+	u32 cpu;
+
+	make(CPUS);
+	free_merge();
+	new_merge(real_clock);
+	stop = false;
+	pthread_create(&reader, NULL, seeking_reader, &tally);
+	for (cpu = 0; cpu < CPUS; cpu++)
+		pthread_create(&writers[cpu], NULL, writer, &cpus[cpu]);
+	for (cpu = 0; cpu < CPUS; cpu++)
+		pthread_join(writers[cpu], NULL);
+	smp_store_release(&stop, true);
+	pthread_join(reader, NULL);
+	CHECK(tally.read > 0);
+	EQ(tally.torn, 0);
+	EQ(tally.unordered, 0);
+	EQ(tally.wrong_loss, 0);
+	done();
+}
+
 static void threads(void)
 {
 	pthread_t writers[CPUS], reader;
@@ -1096,6 +1284,12 @@ static const struct tap_case cases[] = {
 	{ "nothing is reported lost before the first entry found", start_without_a_gap },
 	{ "rewind moves to the oldest entries that are held now", rewound },
 	{ "after a skip to the end only new entries come, without a gap", skipped_to_end },
+	{ "a seek moves to the first entry of a time or later, over all CPUs and classes", sought },
+	{ "a seek beyond all entries moves to the end, and later losses count", sought_to_the_end },
+	{ "a seek finds all entries with equal stamps", sought_equal_stamps },
+	{ "what a seek passes over counts neither as read nor as lost", sought_in_a_gap },
+	{ "a seek asks for missing cursors, and moves nothing without them",
+	  sought_with_a_late_cpu },
 	{ "an entry overwritten while it is read is discarded and counted as lost",
 	  overwritten_while_read },
 	{ "a begun entry overwrites the oldest one", overwritten_by_a_begun_entry },
@@ -1112,9 +1306,13 @@ static const struct tap_case cases[] = {
 	{ "other classes of a CPU go on after a dead write, and then its own",
 	  overtaken_dead_write },
 	{ "many dead writes are given up together", dead_writes_everywhere },
-	{ "random writes, reads, rewinds and skips agree with a model", random_interleavings },
+	{ "random writes, reads, rewinds, skips and seeks agree with a model",
+	  random_interleavings },
 	{ "a look waits for a write that is under way", write_under_way },
+	{ "a seek does so, too", sought_during_a_write },
 	{ "four writers and one reader: in order, nothing torn, read + lost = written", threads },
+	{ "the same with a reader that seeks: never an earlier entry, gaps are exact",
+	  threads_and_seeks },
 };
 
 TAP_MAIN(cases)
