@@ -3,6 +3,7 @@
 
 #include "device.h"
 #include "reader.h"
+#include "record/filter.h"
 #include "record/text.h"
 #include "stats.h"
 #include "stream/rings.h"
@@ -14,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
 
@@ -75,7 +77,8 @@ static int device_release(struct inode *inode, struct file *file)
 
 /*
  * put_binary() and put_text() deliver the next records. They return the number of bytes, 0 if
- * there is no record now, -EINVAL, -EFAULT or -ENOMEM.
+ * there is no record now, -EINVAL, -EFAULT or -ENOMEM. With a filter they may return -EAGAIN:
+ * many records were skipped, and others who wait for the lock get a turn.
  */
 
 static ssize_t put_binary(struct reader *reader, char __user *buf, size_t room)
@@ -149,9 +152,39 @@ static bool ready_or_awaited(const struct open_file *open)
 	return reader_ready(&open->reader);
 }
 
+/*
+ * Returns whether a record that matches the filter is ready. Does not wait for a thread that
+ * reads, but lets the caller find out.
+ */
+static bool finds_match(struct open_file *open)
+{
+	bool found;
+
+	if (!mutex_trylock(&open->lock))
+		return true;
+	found = reader_finds(&open->reader);
+	mutex_unlock(&open->lock);
+	return found;
+}
+
+/*
+ * Returns whether every record made before the read began was skipped, so that a read that
+ * does not want to wait ends even if calls are made as fast as it skips. @begin is the time of
+ * its first look at many records, 0 before.
+ */
+static bool has_skipped_all(const struct open_file *open, u64 *begin)
+{
+	if (*begin)
+		return reader_is_past(&open->reader, *begin);
+	*begin = ktime_get_boottime_ns();
+	return false;
+}
+
 static ssize_t device_read(struct file *file, char __user *buf, size_t size, loff_t *pos)
 {
 	struct open_file *open = file->private_data;
+	bool skipping;
+	u64 begin = 0;
 	ssize_t done;
 	int err;
 
@@ -162,13 +195,20 @@ static ssize_t device_read(struct file *file, char __user *buf, size_t size, lof
 		if (err)
 			return -ERESTARTSYS;
 		done = deliver(open, buf, min_t(size_t, size, MAX_RW_COUNT));
+		skipping = done == -EAGAIN;
+		if (skipping && file->f_flags & O_NONBLOCK)
+			skipping = !has_skipped_all(open, &begin);
 		mutex_unlock(&open->lock);
-		if (done)
+		if (!skipping && done)
 			return done;
-		if (file->f_flags & O_NONBLOCK)
+		if (!skipping && file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
 		if (signal_pending(current)) /* a write that does not end keeps the reader ready */
 			return -ERESTARTSYS;
+		if (skipping) {
+			cond_resched();
+			continue;
+		}
 		err = wait_event_interruptible(open->sleepers.head, ready_or_awaited(open));
 		if (err)
 			return err;
@@ -180,7 +220,11 @@ static __poll_t device_poll(struct file *file, poll_table *table)
 	struct open_file *open = file->private_data;
 
 	poll_wait(file, &open->sleepers.head, table);
-	return ready_or_awaited(open) ? EPOLLIN | EPOLLRDNORM : 0;
+	if (!ready_or_awaited(open))
+		return 0;
+	if (reader_has_filter(&open->reader) && !finds_match(open))
+		return 0;
+	return EPOLLIN | EPOLLRDNORM;
 }
 
 static loff_t device_llseek(struct file *file, loff_t offset, int whence)
@@ -241,17 +285,45 @@ static long ioctl_counters(struct open_file *open, void __user *arg)
 
 	stats_read(&counters);
 	counters.lost = reader_lost(&open->reader);
+	counters.skipped = open->reader.skipped;
 	return copy_to_user(arg, &counters, sizeof(counters)) ? -EFAULT : 0;
 }
 
-/* Found by their number. Size and direction must be those of @cmd. */
+static long ioctl_filter(struct open_file *open, void __user *arg)
+{
+	struct setnsmon_filter filter;
+
+	if (copy_from_user(&filter, arg, sizeof(filter)))
+		return -EFAULT;
+	if (!filter_is_valid(&filter))
+		return -EINVAL;
+	reader_set_filter(&open->reader, &filter);
+	return 0;
+}
+
+static long ioctl_seek(struct open_file *open, void __user *arg)
+{
+	u64 boot_ns;
+
+	if (copy_from_user(&boot_ns, arg, sizeof(boot_ns)))
+		return -EFAULT;
+	return reader_seek(&open->reader, boot_ns);
+}
+
+/*
+ * Found by their number. Size and direction must be those of @cmd. @wakes: it may make records
+ * readable again for others waiting on this file.
+ */
 static const struct {
 	unsigned int cmd;
 	long (*run)(struct open_file *open, void __user *arg);
+	bool wakes;
 } ioctls[] = {
-	{ SETNSMON_IOC_INFO, ioctl_info },
-	{ SETNSMON_IOC_FORMAT, ioctl_format },
-	{ SETNSMON_IOC_COUNTERS, ioctl_counters },
+	{ SETNSMON_IOC_INFO, ioctl_info, false },
+	{ SETNSMON_IOC_FORMAT, ioctl_format, false },
+	{ SETNSMON_IOC_COUNTERS, ioctl_counters, false },
+	{ SETNSMON_IOC_FILTER, ioctl_filter, true },
+	{ SETNSMON_IOC_SEEK, ioctl_seek, true },
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -269,6 +341,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -ERESTARTSYS;
 		ret = ioctls[i].run(open, (void __user *)arg);
 		mutex_unlock(&open->lock);
+		if (ioctls[i].wakes && !ret)
+			wakeup_now(&open->sleepers);
 		return ret;
 	}
 	return -ENOTTY;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "reader.h"
+#include "record/filter.h"
+#include "record/prefilter.h"
 #include "record/record.h"
 #include "stream/rings.h"
 
 #include <linux/errno.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 int reader_init(struct reader *reader)
 {
@@ -80,6 +83,42 @@ int reader_skip_to_end(struct reader *reader)
 	return move(reader, merge_skip_to_end);
 }
 
+int reader_seek(struct reader *reader, u64 boot_ns)
+{
+	struct merge *merge = &reader->merge;
+	int err;
+
+	if (boot_ns > ktime_get_boottime_ns())
+		return -EINVAL;
+	for (;;) {
+		err = rings_merge_grow(merge);
+		if (err)
+			return err;
+		if (merge_seek(merge, boot_ns))
+			break;
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		if (merge->stalled)
+			schedule_timeout_interruptible(1);
+	}
+	drop_pending(reader);
+	return 0;
+}
+
+void reader_set_filter(struct reader *reader, const struct setnsmon_filter *filter)
+{
+	unsigned int kept = 0;
+	unsigned int i;
+
+	reader->filter = *filter;
+	WRITE_ONCE(reader->filtered, !filter_is_empty(filter));
+	for (i = 0; i < reader->pending; i++)
+		if (filter_matches(filter, &reader->first[i]))
+			reader->first[kept++] = reader->first[i];
+	reader->skipped += reader->pending - kept;
+	WRITE_ONCE(reader->pending, kept);
+}
+
 /*
  * Makes the record of the next event at @to, after one of the gap before it, if any. Returns
  * the end of what was made: @to if the event was overwritten meanwhile.
@@ -104,6 +143,44 @@ static __always_inline struct setnsmon_record *make_records(struct reader *reade
 	return record + 1;
 }
 
+/* Promises a record, before the merge moves on: see reader_ready(). */
+static __always_inline void promise_record(struct reader *reader)
+{
+	WRITE_ONCE(reader->pending, 1);
+	smp_wmb();
+}
+
+/*
+ * The same for a reader with a filter. An event that does not match leaves at most the gap
+ * before it.
+ */
+static struct setnsmon_record *make_matching(struct reader *reader, struct setnsmon_record *to)
+{
+	struct setnsmon_record *record = to;
+	struct merge_origin origin;
+	const struct event *event = (const struct event *)merge_first(&reader->merge, &origin);
+
+	if (event && !origin.lost && !prefilter_may_match(&reader->filter, event)) {
+		reader->skipped += merge_take(&reader->merge, &origin);
+		return to;
+	}
+	promise_record(reader);
+	if (origin.lost)
+		record++;
+	if (event)
+		record_from_event(record, event, origin.cpu);
+	if (!merge_take(&reader->merge, &origin))
+		return to;
+	if (origin.lost) {
+		record_from_gap(to, record, origin.lost);
+		reader->lost += origin.lost;
+	}
+	if (filter_matches(&reader->filter, record))
+		return record + 1;
+	reader->skipped++;
+	return record;
+}
+
 /*
  * Makes room for @most records. A reader that takes one at a time gets a small batch. If the
  * memory for a larger one is short, a small one will do.
@@ -124,11 +201,11 @@ static int make_room(struct reader *reader, unsigned int most)
 }
 
 /*
- * Looks for an event, for up to MERGE_GIVE_UP_NS if a write does not end: so long even a reader
- * that does not want to wait, because it would take it for the end of the records. Returns 1 if
- * there is one, 0 or -ENOMEM.
+ * Looks for an event. If a write does not end and @patient, looks for up to MERGE_GIVE_UP_NS:
+ * so long even for a reader that does not want to wait, because it would take it for the end
+ * of the records. Returns 1 if there is one, 0 or -ENOMEM.
  */
-static int look(struct reader *reader)
+static __always_inline int look(struct reader *reader, bool patient)
 {
 	struct merge *merge = &reader->merge;
 	int err;
@@ -140,7 +217,7 @@ static int look(struct reader *reader)
 				return err;
 			continue;
 		}
-		if (!merge->stalled || signal_pending(current))
+		if (!merge->stalled || !patient || signal_pending(current))
 			return 0;
 		schedule_timeout_interruptible(1);
 	}
@@ -154,9 +231,8 @@ static int fill_batch(struct reader *reader, unsigned int most)
 	const struct setnsmon_record *limit = to + most;
 	int found = 0;
 
-	while (to == reader->batch && (found = look(reader)) > 0) {
-		WRITE_ONCE(reader->pending, 1);
-		smp_wmb(); /* before the merge moves on: reader_ready() */
+	while (to == reader->batch && (found = look(reader, true)) > 0) {
+		promise_record(reader);
 		do
 			to = make_records(reader, to);
 		while (to < limit && merge_within_watermark(&reader->merge));
@@ -166,6 +242,33 @@ static int fill_batch(struct reader *reader, unsigned int most)
 	return found < 0 ? found : 0;
 }
 
+/* The same for a reader with a filter. Returns -EAGAIN after so many events without a record. */
+static noinline int fill_matching(struct reader *reader, unsigned int most, bool patient)
+{
+	struct setnsmon_record *to = reader->batch;
+	const struct setnsmon_record *limit = to + most;
+	unsigned int left = READER_SKIPS;
+	int found = 0;
+
+	while (to == reader->batch && left && (found = look(reader, patient)) > 0) {
+		do
+			to = make_matching(reader, to);
+		while (to < limit && --left && merge_within_watermark(&reader->merge));
+	}
+	reader->first = reader->batch;
+	WRITE_ONCE(reader->pending, to - reader->batch);
+	if (reader->pending)
+		return 0;
+	return found > 0 ? -EAGAIN : found;
+}
+
+static __always_inline int fill(struct reader *reader, unsigned int most)
+{
+	if (unlikely(reader->filtered))
+		return fill_matching(reader, most, true);
+	return fill_batch(reader, most);
+}
+
 int reader_peek(struct reader *reader, unsigned int most, const struct setnsmon_record **records)
 {
 	int err;
@@ -173,7 +276,7 @@ int reader_peek(struct reader *reader, unsigned int most, const struct setnsmon_
 	if (!reader->pending) {
 		err = make_room(reader, most > 1 ? reader_batch() : 1);
 		if (!err)
-			err = fill_batch(reader, min(most, reader->room));
+			err = fill(reader, min(most, reader->room));
 		if (err)
 			return err;
 	}
@@ -193,4 +296,25 @@ bool reader_ready(const struct reader *reader)
 		return true;
 	smp_rmb(); /* if the merge has moved on, fill_batch() has set pending */
 	return READ_ONCE(reader->pending);
+}
+
+/*
+ * An entry that is stamped just now waits for the next look. Its call may not have seen that
+ * somebody waits, so the answer must not be no until a second look found nothing.
+ */
+bool reader_finds(struct reader *reader)
+{
+	unsigned int looks = 2;
+	int err = 0;
+
+	while (!err && looks-- && !reader->pending && merge_has_entry(&reader->merge))
+		err = make_room(reader, 1) ?: fill_matching(reader, 1, false);
+	return err || reader_ready(reader);
+}
+
+bool reader_is_past(const struct reader *reader, u64 boot_ns)
+{
+	const struct merge *merge = &reader->merge;
+
+	return merge_within_watermark(merge) && merge->heap[0]->stamp >= boot_ns;
 }

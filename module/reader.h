@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One reader: a position in the stream, and records that are made but not yet delivered.
- * All functions may sleep, except reader_ready(). Callers serialise all of them, except
- * reader_ready().
+ * One reader: a position in the stream, a filter, and records that are made but not yet
+ * delivered. All functions may sleep, except reader_ready(). Callers serialise all of them,
+ * except reader_ready() and reader_has_filter().
  */
 #ifndef SETNSMON_READER_H
 #define SETNSMON_READER_H
@@ -19,6 +19,9 @@
 #define READER_SMALL_BATCH 10
 #define READER_FEW_CPUS	   (3 * CHUNK_CURSORS)
 
+/* Events that a filter may skip before others who wait for the reader get a turn. */
+#define READER_SKIPS 1024
+
 /**
  * struct reader - one reader
  * @merge: its position
@@ -27,6 +30,9 @@
  * @room: 0 until the first record is wanted
  * @pending: number of records from @first on; at least 1 while some are being made
  * @lost: records that were lost before this position
+ * @skipped: records that filters have skipped
+ * @filtered: whether @filter is one
+ * @filter: records that do not match it are skipped
  */
 struct reader {
 	struct merge merge;
@@ -35,6 +41,9 @@ struct reader {
 	unsigned int room;
 	unsigned int pending;
 	u64 lost;
+	u64 skipped;
+	bool filtered;
+	struct setnsmon_filter filter;
 };
 
 /*
@@ -49,9 +58,21 @@ int reader_rewind(struct reader *reader);
 int reader_skip_to_end(struct reader *reader);
 
 /*
+ * Moves to the first record with this time or a later one. Returns 0, -ENOMEM, -EINVAL for a
+ * future time, or -ERESTARTSYS if a signal came while a write did not end.
+ */
+int reader_seek(struct reader *reader, u64 boot_ns);
+
+/* Takes a valid filter for all records that are not delivered yet. One of zeros removes it. */
+void reader_set_filter(struct reader *reader, const struct setnsmon_filter *filter);
+
+/*
  * Sets *@records to the next records and returns their number: @most at most, 0 if there is
  * none now; or -ENOMEM, which loses nothing. They stay the same, even if the rings overwrite
  * them, until reader_consume() takes @count of them. No more than @most events are read ahead.
+ *
+ * With a filter, returns -EAGAIN if it has skipped READER_SKIPS events and there are more. The
+ * caller then lets others have a turn, and calls again.
  */
 int reader_peek(struct reader *reader, unsigned int most, const struct setnsmon_record **records);
 void reader_consume(struct reader *reader, unsigned int count);
@@ -70,5 +91,20 @@ u64 reader_lost(const struct reader *reader);
  * another task reads, the answer may be true for a record that it takes.
  */
 bool reader_ready(const struct reader *reader);
+
+/* Returns whether there is a filter. Takes no lock, any context. */
+static inline bool reader_has_filter(const struct reader *reader)
+{
+	return READ_ONCE(reader->filtered);
+}
+
+/*
+ * Like reader_ready(), for a reader with a filter: skips events that do not match, READER_SKIPS
+ * or a few more. May be true although all events that follow do not match.
+ */
+bool reader_finds(struct reader *reader);
+
+/* Returns whether every record from before this time was delivered, skipped or lost. */
+bool reader_is_past(const struct reader *reader, u64 boot_ns);
 
 #endif /* SETNSMON_READER_H */

@@ -37,6 +37,7 @@ void stats_read(struct setnsmon_counters *counters)
 	counters->ret_unknown = totals.ret_unknown;
 	counters->readers = atomic_read(&readers);
 	counters->lost = 0;
+	counters->skipped = 0;
 	probe_health(&health);
 	counters->other_probes = health.others;
 	counters->unarmed = health.unarmed;

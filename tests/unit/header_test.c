@@ -92,7 +92,7 @@ static void small_layouts(void)
 	AT(setnsmon_info, record_size, 4, 4);
 	AT(setnsmon_info, cpus, 8, 4);
 	AT(setnsmon_info, ring_records, 12, 4);
-	SIZE(setnsmon_counters, 72);
+	SIZE(setnsmon_counters, 80);
 	AT(setnsmon_counters, entered, 0, 8);
 	AT(setnsmon_counters, recorded, 8, 8);
 	AT(setnsmon_counters, missed, 16, 8);
@@ -102,13 +102,38 @@ static void small_layouts(void)
 	AT(setnsmon_counters, other_probes, 48, 8);
 	AT(setnsmon_counters, unarmed, 56, 8);
 	AT(setnsmon_counters, boot_ns, 64, 8);
+	AT(setnsmon_counters, skipped, 72, 8);
+}
+
+static void filter_layout(void)
+{
+	SIZE(setnsmon_filter, 128);
+	AT(setnsmon_filter, cgroup_id, 0, 8);
+	AT(setnsmon_filter, events, 8, 4);
+	AT(setnsmon_filter, classes, 12, 4);
+	AT(setnsmon_filter, kinds, 16, 4);
+	AT(setnsmon_filter, results, 20, 4);
+	AT(setnsmon_filter, error, 24, 4);
+	AT(setnsmon_filter, flags_any, 28, 4);
+	AT(setnsmon_filter, flags_all, 32, 4);
+	AT(setnsmon_filter, flags_none, 36, 4);
+	AT(setnsmon_filter, uid_first, 40, 4);
+	AT(setnsmon_filter, uid_count, 44, 4);
+	AT(setnsmon_filter, loginuid_first, 48, 4);
+	AT(setnsmon_filter, loginuid_count, 52, 4);
+	AT(setnsmon_filter, pid, 56, 4);
+	AT(setnsmon_filter, ns_inum, 60, 4);
+	AT(setnsmon_filter, ns_places, 64, 4);
+	AT(setnsmon_filter, reserved, 68, 60);
 }
 
 static void ioctl_numbers(void)
 {
 	EQ(SETNSMON_IOC_INFO, 0x8010df00);
 	EQ(SETNSMON_IOC_FORMAT, 0x4004df01);
-	EQ(SETNSMON_IOC_COUNTERS, 0x8048df02);
+	EQ(SETNSMON_IOC_COUNTERS, 0x8050df02);
+	EQ(SETNSMON_IOC_FILTER, 0x4080df03);
+	EQ(SETNSMON_IOC_SEEK, 0x4008df04);
 }
 
 static void constants(void)
@@ -170,12 +195,19 @@ static void masks(void)
 	EQ(SETNSMON_FLAG_RACED, 0x20);
 	EQ(SETNSMON_FLAG_RET_UNKNOWN, 0x40);
 	EQ(SETNSMON_FLAG_KERNEL_COMPAT, 0x80);
+	EQ(SETNSMON_RESULT_OK, 0x1);
+	EQ(SETNSMON_RESULT_FAILED, 0x2);
+	EQ(SETNSMON_RESULT_UNKNOWN, 0x4);
+	EQ(SETNSMON_PLACE_TARGET, 0x1);
+	EQ(SETNSMON_PLACE_BEFORE, 0x2);
+	EQ(SETNSMON_PLACE_AFTER, 0x4);
 }
 
 static const struct tap_case cases[] = {
 	{ "a record is 360 bytes, laid out as ever", record_layout },
 	{ "a call is 328 bytes, laid out as ever", setns_layout },
 	{ "losses, info and counters are laid out as ever", small_layouts },
+	{ "a filter is 128 bytes, laid out as ever", filter_layout },
 	{ "ioctl numbers are what they were", ioctl_numbers },
 	{ "constants are what they were", constants },
 	{ "links are in the order of ls", links },

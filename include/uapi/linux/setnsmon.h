@@ -16,7 +16,8 @@
  *   read(2)   Returns as many whole records as fit, oldest first over all
  *             CPUs, and waits if there are none. A record is never split.
  *             EAGAIN  there are none and the file is O_NONBLOCK
- *             EINTR   (or a restart) a signal arrived during the wait
+ *             EINTR   (or a restart) a signal arrived during the wait, or while
+ *                     records were skipped
  *             EINVAL  the buffer is smaller than the next record; nothing is
  *                     lost, a larger buffer reads it
  *             EFAULT  the buffer cannot be written; nothing is lost
@@ -40,8 +41,8 @@
  * file to binary: each record is then one struct setnsmon_record. The switch
  * takes effect with the next read and can be undone.
  *
- * All descriptors of one open file description (dup, fork) share its position and
- * format. Concurrent reads of it are served one at a time.
+ * All descriptors of one open file description (dup, fork) share its position, format
+ * and filter. Concurrent reads of it are served one at a time.
  *
  * ORDER AND LOSS
  *
@@ -73,12 +74,32 @@
  *
  *         next seq = seq of the first record + records read + records lost
  *
+ * If the file has a filter, its skipped records are part of that sum:
+ *
+ *         next seq = seq of the first record + read + skipped + lost
+ *
  * A rare record may be held for much longer than the plain records around it. Then a
  * new reader finds it, and the gaps between such records are reported as lost.
  *
  * Records older than the first one that a reader finds of a CPU are not lost to that
  * reader. Calls that the kernel could not hand to the probes are counted in
  * &struct setnsmon_counters.missed.
+ *
+ * FILTER
+ *
+ * SETNSMON_IOC_FILTER gives this open file a filter, &struct setnsmon_filter. The kernel
+ * then skips each record that does not match, at a fraction of the cost of reading it.
+ *
+ *   - A gap (SETNSMON_RECORD_LOST) always comes: what was lost could have matched. It covers
+ *     lost records only, never skipped ones, so gaps on both sides of a skipped record are
+ *     two records. A number that neither came nor is in a gap was skipped.
+ *   - read(2) returns records that match, and gaps. It waits, or fails with EAGAIN, if all
+ *     records made until then were skipped.
+ *   - poll(2) skips as well, so it reports POLLIN if there is a record that matches, or a gap.
+ *     It may also do so if there is none: while another thread reads the same file, or if
+ *     many records are to be skipped. A read then skips them.
+ *   - The filter takes effect with the next read, for all records that were not delivered
+ *     yet. Records that an earlier filter has skipped do not come back, except after a seek.
  *
  * VERSIONS
  *
@@ -408,6 +429,7 @@ struct setnsmon_info {
  * @boot_ns: time at which they were read, on the clock of the records, even for a
  *	reader in a time namespace. The record of a call that returned before has the
  *	same @boot_ns or an earlier one
+ * @skipped: number of records that filters of this open file have skipped
  */
 struct setnsmon_counters {
 	__u64 entered;
@@ -419,6 +441,64 @@ struct setnsmon_counters {
 	__u64 other_probes;
 	__u64 unarmed;
 	__u64 boot_ns;
+	__u64 skipped;
+};
+
+/* How a call ended: &struct setnsmon_filter.results. */
+#define SETNSMON_RESULT_OK		(1U << 0)
+#define SETNSMON_RESULT_FAILED		(1U << 1)
+#define SETNSMON_RESULT_UNKNOWN		(1U << 2) /* SETNSMON_FLAG_RET_UNKNOWN */
+
+/* Where to look for a namespace: &struct setnsmon_filter.ns_places. */
+#define SETNSMON_PLACE_TARGET		(1U << 0) /* target_inum, target_links */
+#define SETNSMON_PLACE_BEFORE		(1U << 1) /* before */
+#define SETNSMON_PLACE_AFTER		(1U << 2) /* after */
+
+/**
+ * struct setnsmon_filter - which records an open file gets: the argument of
+ *	SETNSMON_IOC_FILTER
+ *
+ * A record matches if it matches every member. A member that is zero matches every record,
+ * so a filter of zeros is no filter. Ids are those of the initial namespaces.
+ *
+ * @cgroup_id: the caller's cgroup
+ * @events: a bit 1 << enum setnsmon_record_type for each type. Gaps always match
+ * @classes: a bit 1 << enum setnsmon_class for each class
+ * @kinds: CLONE_NEW* bits. A call matches if it asked for one of these kinds (@nstype),
+ *	named a namespace of one of them (@target_type), or joined one (@joined)
+ * @results: SETNSMON_RESULT_* bits
+ * @error: a positive error number: calls that failed with this error
+ * @flags_any: SETNSMON_FLAG_* bits of which the call has at least one
+ * @flags_all: bits of which it has all
+ * @flags_none: bits of which it has none
+ * @uid_first: the first of @uid_count real user ids. Zero if @uid_count is
+ * @uid_count: 0 for all users. The last id, @uid_first + @uid_count - 1, must fit in 32 bits
+ * @loginuid_first: the same for the audit login user id. A call without one does not match
+ * @loginuid_count: 0 for all calls
+ * @pid: the calling process
+ * @ns_inum: inode number of a namespace that occurs in one of @ns_places. A number may be
+ *	used again after the namespace has ended
+ * @ns_places: SETNSMON_PLACE_* bits, 0 for all of these places. Zero if @ns_inum is
+ * @reserved: zero. A later version may give it a meaning
+ */
+struct setnsmon_filter {
+	__u64 cgroup_id;
+	__u32 events;
+	__u32 classes;
+	__u32 kinds;
+	__u32 results;
+	__u32 error;
+	__u32 flags_any;
+	__u32 flags_all;
+	__u32 flags_none;
+	__u32 uid_first;
+	__u32 uid_count;
+	__u32 loginuid_first;
+	__u32 loginuid_count;
+	__u32 pid;
+	__u32 ns_inum;
+	__u32 ns_places;
+	__u32 reserved[15];
 };
 
 /*
@@ -428,10 +508,23 @@ struct setnsmon_counters {
  * SETNSMON_IOC_FORMAT    points to an enum setnsmon_format as __u32; EINVAL for
  *                        another value.
  * SETNSMON_IOC_COUNTERS  fills a struct setnsmon_counters.
+ * SETNSMON_IOC_FILTER    points to a struct setnsmon_filter, which replaces the filter of
+ *                        this open file. EINVAL if it has a bit or a value that this module
+ *                        does not know, or is inconsistent; the old filter then stays. A
+ *                        program can thus tell what a module knows.
+ * SETNSMON_IOC_SEEK      points to a time as __u64, on the clock of @boot_ns. The first record
+ *                        with this time or a later one comes next, as after an open: what was
+ *                        made before counts neither as read nor as lost or skipped. That is
+ *                        the oldest record still held, if all are later. EINVAL for a time in
+ *                        the future, which may stem from before a reboot. ENOMEM if memory is
+ *                        short, EINTR (or a restart) if a signal came during a wait. An error
+ *                        moves nothing.
  */
 #define SETNSMON_IOC_MAGIC	0xDF
 #define SETNSMON_IOC_INFO	_IOR(SETNSMON_IOC_MAGIC, 0, struct setnsmon_info)
 #define SETNSMON_IOC_FORMAT	_IOW(SETNSMON_IOC_MAGIC, 1, __u32)
 #define SETNSMON_IOC_COUNTERS	_IOR(SETNSMON_IOC_MAGIC, 2, struct setnsmon_counters)
+#define SETNSMON_IOC_FILTER	_IOW(SETNSMON_IOC_MAGIC, 3, struct setnsmon_filter)
+#define SETNSMON_IOC_SEEK	_IOW(SETNSMON_IOC_MAGIC, 4, __u64)
 
 #endif /* _UAPI_LINUX_SETNSMON_H */

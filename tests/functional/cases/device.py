@@ -18,7 +18,7 @@ from programs import add_program
 from records import device_lines, flatten, parse_json, parse_line, read_all, read_json
 from tap import Skip, case, run_cases
 
-IOC_FORMAT, IOC_COUNTERS = 0x4004df01, 0x8048df02
+IOC_FORMAT, IOC_COUNTERS = 0x4004df01, 0x8050df02
 RECORD = 360
 
 
@@ -208,9 +208,9 @@ def account(check, fd, records):
             check(kind == 2 and count > 0, f"type {kind}, count {count}")
             following[cpu] = seq + count
             lost[cpu] = lost.get(cpu, 0) + count
-    words = bytearray(72)
+    words = bytearray(80)
     fcntl.ioctl(fd, IOC_COUNTERS, words)
-    entered, recorded, missed, _, _, counted, *_ = struct.unpack("9Q", words)
+    entered, recorded, missed, _, _, counted, *_ = struct.unpack("10Q", words)
     check.eq(sum(lost.values()), counted, "lost, as COUNTERS has it")
     check.eq(sum(read.values()) + counted, recorded, "read + lost = recorded")
     check.eq(entered, recorded + missed, "entered = recorded + missed")

@@ -23,7 +23,7 @@ from leftovers import leftovers
 from records import held, open_binary, read_all, records_in
 from tap import Skip, case, run_cases
 
-IOC_INFO, IOC_COUNTERS = 0x8010df00, 0x8048df02
+IOC_INFO, IOC_COUNTERS = 0x8010df00, 0x8050df02
 SMALL = "ring_records=16 maxactive=2"       # as few allocations as there can be
 DEBUGFS = "/sys/kernel/debug"
 EACH = os.environ.get("SETNSMON_FAULTS") == "each"

@@ -40,7 +40,7 @@ static void unknown_ioctls_are_enotty(void)
 	int fd = fresh(0);
 	struct termios t;
 
-	FAILS(ioctl(fd, _IO(SETNSMON_IOC_MAGIC, 3), 0), ENOTTY);
+	FAILS(ioctl(fd, _IO(SETNSMON_IOC_MAGIC, 5), 0), ENOTTY);
 	FAILS(ioctl(fd, _IO(SETNSMON_IOC_MAGIC, 255), 0), ENOTTY);
 	FAILS(ioctl(fd, _IOR(SETNSMON_IOC_MAGIC, 99, struct setnsmon_info), &t), ENOTTY);
 	FAILS(ioctl(fd, _IOR('x', 0, struct setnsmon_info), &t), ENOTTY);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A reader that wants one record in a million skips the others here, for a fraction of what
+ * their records would cost. The tests stand in the order of their cost. Where a record follows
+ * from several members of the event, the test only rejects what is simple to reject.
+ */
+#include "record/prefilter.h"
+#include "arch/arch.h"
+#include "record/filter.h"
+
+#include <linux/audit.h>
+#include <linux/errno.h>
+
+static bool result_may_match(const struct setnsmon_filter *filter, const struct event *event)
+{
+	bool tracked = READ_ONCE(event->form.tracked);
+	s32 ret = READ_ONCE(event->ret);
+	u32 result = SETNSMON_RESULT_UNKNOWN;
+
+	if (tracked)
+		result = ret ? SETNSMON_RESULT_FAILED : SETNSMON_RESULT_OK;
+	if (filter->results && !(filter->results & result))
+		return false;
+	return !filter->error || (tracked && ret == -(s32)filter->error);
+}
+
+/* Returns flags that the record may have. It has no others. */
+static u32 possible_flags(const struct event *event)
+{
+	s32 ret = READ_ONCE(event->ret);
+	u32 impossible = 0;
+
+	if (READ_ONCE(event->form.entry_abi) != ARCH_ABI_32)
+		impossible |= SETNSMON_FLAG_KERNEL_COMPAT;
+	if (READ_ONCE(event->fd) != -1)
+		impossible |= SETNSMON_FLAG_SELFTEST;
+	if (!READ_ONCE(event->form.tracked))
+		return ~(impossible | SETNSMON_FLAG_DENIED | SETNSMON_FLAG_CAPS_GAINED |
+			 SETNSMON_FLAG_RACED);
+	impossible |= SETNSMON_FLAG_RET_UNKNOWN;
+	if (ret != -EPERM && ret != -EACCES)
+		impossible |= SETNSMON_FLAG_DENIED;
+	if (ret)
+		impossible |= SETNSMON_FLAG_RACED;
+	if (!READ_ONCE(event->changed))
+		impossible |= SETNSMON_FLAG_TO_INIT | SETNSMON_FLAG_CAPS_GAINED;
+	if (!READ_ONCE(event->form.root_moved))
+		impossible |= SETNSMON_FLAG_ROOT_MOVED;
+	return ~impossible;
+}
+
+static bool flags_may_match(const struct setnsmon_filter *filter, const struct event *event)
+{
+	u32 flags;
+
+	if (!(filter->flags_any | filter->flags_all))
+		return true;
+	flags = possible_flags(event);
+	return (!filter->flags_any || flags & filter->flags_any) &&
+	       (flags & filter->flags_all) == filter->flags_all;
+}
+
+static bool caller_may_match(const struct setnsmon_filter *filter,
+			     const struct event_caller *caller)
+{
+	u32 loginuid = READ_ONCE(caller->loginuid);
+
+	if (filter->loginuid_count && loginuid == AUDIT_UID_UNSET)
+		return false;
+	return filter_in_range(READ_ONCE(caller->uid), filter->uid_first, filter->uid_count) &&
+	       filter_in_range(loginuid, filter->loginuid_first, filter->loginuid_count) &&
+	       (!filter->pid || READ_ONCE(caller->pid) == filter->pid) &&
+	       (!filter->cgroup_id || READ_ONCE(caller->cgroup_id) == filter->cgroup_id);
+}
+
+/* Which kinds a call joined without asking for one follows from the links that it changed. */
+static bool kinds_may_match(const struct setnsmon_filter *filter, const struct event *event)
+{
+	u32 kinds = READ_ONCE(event->nstype);
+
+	if (!filter->kinds || (!kinds && READ_ONCE(event->changed)))
+		return true;
+	if (READ_ONCE(event->target.has) & SETNSMON_HAS_TARGET_NS)
+		kinds |= READ_ONCE(event->target.type);
+	return filter->kinds & kinds;
+}
+
+static bool namespace_may_match(const struct setnsmon_filter *filter, const struct event *event)
+{
+	u32 has = READ_ONCE(event->target.has);
+	u32 inum = filter->ns_inum;
+
+	if (!inum)
+		return true;
+	if (has & SETNSMON_HAS_TARGET_NS && READ_ONCE(event->target.inum) == inum)
+		return true;
+	if (has & SETNSMON_HAS_TARGET_LINKS && filter_in_links(inum, event->target.links))
+		return true;
+	return READ_ONCE(event->changed) || filter_in_links(inum, event->before.links);
+}
+
+bool prefilter_may_match(const struct setnsmon_filter *filter, const struct event *event)
+{
+	u32 class = READ_ONCE(event->form.call_class);
+
+	if (filter->classes && !(filter->classes & BIT(class & 31)))
+		return false;
+	if (filter->events && !(filter->events & BIT(SETNSMON_RECORD_SETNS)))
+		return false;
+	return result_may_match(filter, event) && flags_may_match(filter, event) &&
+	       caller_may_match(filter, &event->caller) && kinds_may_match(filter, event) &&
+	       namespace_may_match(filter, event);
+}
