@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/output.h"
 #include "base/stop.h"
+#include "record/filter.h"
 #include "sink/sink.h"
 #include "source/source.h"
 #include <err.h>
@@ -99,20 +100,12 @@ static void count_record(struct pipeline *pipeline, const struct setnsmon_record
 		pipeline->calls++;
 }
 
-/* Losses are always shown: the class of a lost record is unknown. */
-static bool is_selected(const struct pipeline *pipeline, const struct setnsmon_record *rec)
-{
-	if (!pipeline->classes || rec->type != SETNSMON_RECORD_SETNS)
-		return true;
-	return rec->setns.call_class < 32 && pipeline->classes >> rec->setns.call_class & 1;
-}
-
 static void deliver(struct pipeline *pipeline, const struct setnsmon_record *rec)
 {
 	unsigned int i;
 
 	pipeline->seen_ns = rec->boot_ns;
-	if (!is_selected(pipeline, rec))
+	if (pipeline->filter && !filter_matches(pipeline->filter, rec))
 		return;
 	count_record(pipeline, rec);
 	for (i = 0; i < pipeline->sink_count; i++)

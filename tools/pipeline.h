@@ -9,6 +9,7 @@
 #define SETNSMON_PIPELINE_H
 
 #include "portable.h"
+#include <linux/setnsmon.h>
 
 struct sink;
 struct source;
@@ -18,7 +19,7 @@ struct source;
  * @source: where records come from
  * @sinks: where each record goes, in this order
  * @sink_count: entries of @sinks
- * @classes: a bit 1 << enum setnsmon_class for each class to show; 0 for all
+ * @filter: which records to show; NULL for all that come
  * @limit: number of calls after which to end; 0 for no limit
  * @end_ns: moment after which to end, on the clock of the records; 0 to wait for more
  * @seen_ns: stamp of the last record that was delivered
@@ -31,7 +32,7 @@ struct pipeline {
 	struct source *source;
 	struct sink *const *sinks;
 	unsigned int sink_count;
-	u32 classes;
+	const struct setnsmon_filter *filter;
 	u64 limit;
 	u64 end_ns;
 	u64 seen_ns;

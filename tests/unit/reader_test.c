@@ -1313,7 +1313,8 @@ static void a_pipeline_shows_the_selected_classes(void)
 	unsigned int i, n;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct pipeline pipeline = { .classes = cases[i].classes };
+		const struct setnsmon_filter filter = { .classes = cases[i].classes };
+		struct pipeline pipeline = { .filter = &filter };
 		struct memory memory;
 
 		fill_memory(&memory, 2);
@@ -1330,8 +1331,9 @@ static void a_pipeline_shows_the_selected_classes(void)
 /* Calls that are not shown count neither as calls nor for the limit, but end a pipeline. */
 static void a_pipeline_counts_selected_calls(void)
 {
-	struct pipeline pipeline = { .classes = 1U << SETNSMON_CLASS_EXIT, .limit = 2 };
-	struct pipeline ending = { .classes = 1U << SETNSMON_CLASS_EXIT };
+	const struct setnsmon_filter exits = { .classes = 1U << SETNSMON_CLASS_EXIT };
+	struct pipeline pipeline = { .filter = &exits, .limit = 2 };
+	struct pipeline ending = { .filter = &exits };
 	struct memory memory;
 
 	fill_memory(&memory, 10);

@@ -21,7 +21,7 @@ static const char *const color_names[] = { "auto", "always", "never", NULL };
  * struct follow - the options
  * @form: form of output; NULL to choose by the type of standard output
  * @color: when to use colours
- * @classes: classes to show, as bits 1 << enum setnsmon_class; 0 for all
+ * @filter: which records to show
  * @new_only: skip what was recorded before
  * @no_follow: do not wait for more
  * @limit: number of calls to show, 0 for no limit
@@ -29,7 +29,7 @@ static const char *const color_names[] = { "auto", "always", "never", NULL };
 struct follow {
 	const struct sink_type *form;
 	enum color color;
-	u32 classes;
+	struct setnsmon_filter filter;
 	bool new_only;
 	bool no_follow;
 	u64 limit;
@@ -82,7 +82,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		follow->limit = option_count(state, "COUNT", arg);
 		return 0;
 	case OPTION_CLASS:
-		follow->classes |= parse_classes(state, arg);
+		follow->filter.classes |= parse_classes(state, arg);
 		return 0;
 	case OPTION_COLOR:
 		follow->color = option_choice(state, "WHEN", color_names, arg);
@@ -141,11 +141,12 @@ static bool run(const struct follow *follow, struct source *source, struct sink 
 		.source = source,
 		.sinks = &sink,
 		.sink_count = 1,
-		.classes = follow->classes,
 		.limit = follow->limit,
 	};
 	bool good;
 
+	if (!source_filter(source, &follow->filter))
+		pipeline.filter = &follow->filter;
 	if (follow->no_follow && !pipeline_end_now(&pipeline))
 		return false;
 	good = pipeline_run(&pipeline);

@@ -172,6 +172,12 @@ static bool skip_device_history(struct source *source)
 	return false;
 }
 
+/* An older module has no filter, or not this one. */
+static bool filter_device(struct source *source, const struct setnsmon_filter *filter)
+{
+	return !ioctl(source->fd, SETNSMON_IOC_FILTER, filter);
+}
+
 /* The module reads its own clock: CLOCK_BOOTTIME differs in a time namespace. */
 static bool device_now(const struct source *source, u64 *boot_ns)
 {
@@ -245,6 +251,7 @@ static void close_device(struct source *source)
 static const struct source_ops device_ops = {
 	.read = read_device,
 	.skip_history = skip_device_history,
+	.filter = filter_device,
 	.now = device_now,
 	.troubles = device_troubles,
 	.close = close_device,

@@ -29,6 +29,7 @@ struct source;
  * struct source_ops - one kind of source
  * @read: fills the batch with as many records as are ready and fit. Does not wait
  * @skip_history: skips all records made so far; returns false after a message
+ * @filter: skips records that do not match; returns false if it cannot
  * @now: reads the clock that stamps the records; returns false after a message
  * @troubles: returns enum source_trouble bits, and describes those that are not in @known
  * @close: releases everything
@@ -36,6 +37,7 @@ struct source;
 struct source_ops {
 	enum source_read (*read)(struct source *source);
 	bool (*skip_history)(struct source *source);
+	bool (*filter)(struct source *source, const struct setnsmon_filter *filter);
 	bool (*now)(const struct source *source, u64 *boot_ns);
 	unsigned int (*troubles)(const struct source *source, unsigned int known);
 	void (*close)(struct source *source);
@@ -69,6 +71,11 @@ static inline enum source_read source_read(struct source *source)
 static inline bool source_skip_history(struct source *source)
 {
 	return source->ops->skip_history(source);
+}
+
+static inline bool source_filter(struct source *source, const struct setnsmon_filter *filter)
+{
+	return source->ops->filter(source, filter);
 }
 
 static inline bool source_now(const struct source *source, u64 *boot_ns)
