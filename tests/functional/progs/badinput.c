@@ -50,7 +50,8 @@ static void every_unlisted_number_is_enotty(void)
 }
 
 static const unsigned int listed[] = { SETNSMON_IOC_INFO, SETNSMON_IOC_FORMAT,
-				       SETNSMON_IOC_COUNTERS };
+				       SETNSMON_IOC_COUNTERS, SETNSMON_IOC_FILTER,
+				       SETNSMON_IOC_SEEK };
 
 static void listed_numbers_of_every_other_magic_are_enotty(void)
 {

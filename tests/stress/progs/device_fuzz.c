@@ -13,8 +13,10 @@
  *   kept   Opened once a round and never sought. Every read by any thread or child, in
  *	    either format, is noted. At the end of the round the file is drained. On each
  *	    CPU every number must then have come once, or be in a gap, and the gaps must add
- *	    up to the losses that COUNTERS reports.
- *   wild   Opened, closed, replaced and sought by any thread at any moment.
+ *	    up to the losses that COUNTERS reports. The last of them has filters, which any
+ *	    thread changes. On it numbers may be missing as well, as many as COUNTERS says
+ *	    that were skipped.
+ *   wild   Opened, closed, replaced, sought and filtered by any thread at any moment.
  *
  * On both, each read must return whole records in the order of time, and each call only
  * errors that are documented for its arguments. Each record must be of a call that was made
@@ -163,6 +165,11 @@ static bool is_kept(unsigned int file)
 	return file < KEPT;
 }
 
+static bool is_filtered(unsigned int file)
+{
+	return file >= KEPT - 1;
+}
+
 /*
  * The error must be one of those listed (0 ends the list). A wild file may be closed
  * at any time, and any call may be interrupted.
@@ -287,6 +294,14 @@ static void check_read(struct fuzzer *f, unsigned int file, const char *bytes, s
 
 /* ---- steps ---- */
 
+static uint64_t now_boot_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
 static void nudge(void)
 {
 	syscall(SYS_setns, -1, shared->calls++);
@@ -367,13 +382,83 @@ static void do_readv(struct fuzzer *f, unsigned int file, int fd)
 	}
 }
 
+/* Most filters are valid, and some calls made here match them. */
+static void some_filter(struct fuzzer *f, struct setnsmon_filter *filter)
+{
+	static const uint32_t errors[] = { EBADF, EPERM, EINVAL };
+
+	memset(filter, 0, sizeof(*filter));
+	switch (below(f, 10)) {
+	case 0:
+		((unsigned char *)filter)[below(f, sizeof(*filter))] = draw(f);
+		break;
+	case 1:
+		filter->classes = below(f, 8) << 1;
+		break;
+	case 2:
+		filter->results = below(f, 8);
+		break;
+	case 3:
+		filter->error = errors[below(f, 3)];
+		break;
+	case 4:
+		filter->flags_any = draw(f) & 0x3ff;
+		break;
+	case 5:
+		filter->flags_none = draw(f) & 0x3ff;
+		break;
+	case 6:
+		filter->kinds = one_in(f, 2) ? CLONE_NEWUTS : CLONE_NEWNET;
+		break;
+	case 7:
+		filter->uid_count = below(f, 3);
+		filter->pid = one_in(f, 2) ? getpid() : 0;
+		break;
+	case 8:
+		filter->ns_inum = 0xeffffffeU + below(f, 4);
+		filter->ns_places = below(f, 8);
+		break;
+	}
+}
+
+static void do_filter(struct fuzzer *f, unsigned int file, int fd)
+{
+	struct setnsmon_filter filter;
+
+	some_filter(f, &filter);
+	step(f, "filter of file %u, fd %d: %#x %#x %#x %#x %u %#x", file, fd, filter.events,
+	     filter.classes, filter.kinds, filter.results, filter.error, filter.flags_any);
+	if (ioctl(fd, SETNSMON_IOC_FILTER, is_filtered(file) ? &filter : NULL) < 0)
+		expect_errors(f, file, "filter", errno, is_filtered(file) ? EINVAL : EFAULT, 0);
+}
+
+/* Seeks to a time up to a millisecond ago, or to any other. Only reads move kept files. */
+static void do_seek_time(struct fuzzer *f, unsigned int file, int fd)
+{
+	uint64_t when = now_boot_ns() - below(f, 1 << 20);
+
+	if (one_in(f, 4))
+		when = draw(f) << below(f, 32);
+	step(f, "seek of file %u, fd %d, to %" PRIu64, file, fd, when);
+	if (ioctl(fd, SETNSMON_IOC_SEEK, is_kept(file) ? NULL : &when) < 0)
+		expect_errors(f, file, "seek to a time", errno, is_kept(file) ? EFAULT : EINVAL, 0);
+}
+
 static void do_ioctl(struct fuzzer *f, unsigned int file, int fd)
 {
 	static const unsigned int numbers[] = { SETNSMON_IOC_INFO, SETNSMON_IOC_FORMAT,
 						SETNSMON_IOC_COUNTERS };
-	unsigned int which = below(f, 5), cmd = which < 3 ? numbers[which] : 0;
+	unsigned int which = below(f, 7), cmd = which < 3 ? numbers[which] : 0;
 	void *arg = f->room;
 
+	if (which == 5) {
+		do_filter(f, file, fd);
+		return;
+	}
+	if (which == 6) {
+		do_seek_time(f, file, fd);
+		return;
+	}
 	if (which == 3)
 		cmd = _IOC(below(f, 4), SETNSMON_IOC_MAGIC, below(f, 3), below(f, 1 << 14));
 	else if (which == 4)
@@ -689,10 +774,10 @@ static int by_place(const void *a, const void *b)
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-/* Checks for each file and CPU that every number came exactly once. */
+/* Checks for each file and CPU that every number came exactly once, or was skipped. */
 static void check_notes(struct fuzzer *f)
 {
-	uint64_t lost[KEPT] = { 0 }, end[KEPT] = { 0 };
+	uint64_t lost[KEPT] = { 0 }, end[KEPT] = { 0 }, came[KEPT] = { 0 }, before[KEPT] = { 0 };
 	struct setnsmon_counters counters;
 	const struct note *n = shared->note, *all = n + shared->notes;
 	unsigned int file;
@@ -701,11 +786,15 @@ static void check_notes(struct fuzzer *f)
 	for (; n < all; n++) {
 		bool same = n > shared->note && n[-1].file == n->file && n[-1].cpu == n->cpu;
 
-		if (same && n[-1].seq + n[-1].count != n->seq)
+		if (same && (is_filtered(n->file) ? n[-1].seq + n[-1].count > n->seq :
+						    n[-1].seq + n[-1].count != n->seq))
 			wrong(f, "file %u, CPU %u: %" PRIu64 " follows %" PRIu64 " + %" PRIu64, n->file,
 			      n->cpu, n->seq, n[-1].seq, n[-1].count);
 		if (n->lost)
 			lost[n->file] += n->count;
+		came[n->file] += n->count;
+		if (!same)
+			before[n->file] += n->seq;
 		if (n + 1 == all || n[1].file != n->file || n[1].cpu != n->cpu)
 			end[n->file] += n->seq + n->count;
 	}
@@ -715,7 +804,14 @@ static void check_notes(struct fuzzer *f)
 		if (counters.lost != lost[file])
 			wrong(f, "file %u: %" PRIu64 " lost, COUNTERS says %" PRIu64, file, lost[file],
 			      (uint64_t)counters.lost);
-		if (end[file] != counters.recorded)
+		/* All files were opened before the first call of the round, so they begin alike. */
+		if (before[0] + came[file] + counters.skipped != counters.recorded)
+			wrong(f, "file %u: %" PRIu64 " before, %" PRIu64 " came, %" PRIu64 " skipped, of %"
+			      PRIu64, file, before[0], came[file], (uint64_t)counters.skipped,
+			      (uint64_t)counters.recorded);
+		if (counters.skipped && !is_filtered(file))
+			wrong(f, "file %u: %" PRIu64 " skipped", file, (uint64_t)counters.skipped);
+		if (!is_filtered(file) && end[file] != counters.recorded)
 			wrong(f, "file %u: read up to %" PRIu64 " of %" PRIu64, file, end[file],
 			      (uint64_t)counters.recorded);
 		if (counters.entered != shared->calls || counters.missed)
