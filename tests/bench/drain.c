@@ -4,6 +4,7 @@
  *
  *	drain binary N SIZE	binary records, by reads of SIZE bytes, until N calls are read or reported lost
  *	drain text N SIZE	lines, written to stdout as cat(1) does
+ *	drain skipped class|user|flags N TOTAL	the last N of TOTAL calls, by a filter that none of them matches
  *	drain crowd READERS N COMMAND...	from before the fork of COMMAND, which makes N calls, until each of READERS
  *				readers has read them
  *	drain spawn COMMAND...	from before the fork until COMMAND has ended
@@ -114,6 +115,46 @@ static void text(unsigned long n, size_t size)
 	}
 }
 
+/* Filters that no call of the benchmark matches. */
+static struct setnsmon_filter filter_by(const char *what)
+{
+	struct setnsmon_filter filter = { 0 };
+
+	if (!strcmp(what, "class"))
+		filter.classes = 1U << SETNSMON_CLASS_EXIT;
+	else if (!strcmp(what, "user"))
+		filter.uid_first = filter.uid_count = 12345;
+	else if (!strcmp(what, "flags"))
+		filter.flags_any = SETNSMON_FLAG_UPWARD;
+	else
+		die("no filter by %s", what);
+	return filter;
+}
+
+/* Returns when it began to skip. */
+static uint64_t skipped(const char *what, unsigned long n, unsigned long total)
+{
+	const struct setnsmon_filter filter = filter_by(what);
+	struct setnsmon_counters counters;
+	struct setnsmon_record rec;
+	int fd = device(SETNSMON_FORMAT_BINARY);
+	unsigned long before = total - n;
+	uint64_t begin;
+
+	while (before--)
+		take(fd, (char *)&rec, sizeof(rec));
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	begin = ticks();
+	if (ioctl(fd, SETNSMON_IOC_FILTER, &filter))
+		die("filter: %s", strerror(errno));
+	if (read(fd, &rec, sizeof(rec)) >= 0 || errno != EAGAIN)
+		die("a record matches");
+	if (ioctl(fd, SETNSMON_IOC_COUNTERS, &counters) || counters.skipped != n)
+		die("%llu were skipped", (unsigned long long)counters.skipped);
+	calls = n;
+	return begin;
+}
+
 static void spawn(char **argv)
 {
 	int status;
@@ -180,6 +221,8 @@ int main(int argc, char **argv)
 		binary(number(argv[2]), number(argv[3]));
 	else if (argc == 4 && !strcmp(argv[1], "text"))
 		text(number(argv[2]), number(argv[3]));
+	else if (argc == 5 && !strcmp(argv[1], "skipped"))
+		begin = skipped(argv[2], number(argv[3]), number(argv[4]));
 	else if (argc > 4 && !strcmp(argv[1], "crowd"))
 		begin = crowd(number(argv[2]), number(argv[3]), argv + 4);
 	else if (argc > 2 && !strcmp(argv[1], "spawn"))

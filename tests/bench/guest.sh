@@ -298,13 +298,16 @@ difference()
 # start and to end drops out
 case_drain()
 {
-	local format
+	local format filter
 	load ring_records=16384
 	must ./calls stream 16000
 	# (so many, for what an interrupt takes now and then to be nothing)
 	drain_by binary 500 12500 ./drain binary N 131072
 	drain_by binary_single 500 12500 ./drain binary N 368
 	drain_by text 500 3500 ./drain text N 131072
+	for filter in class user flags; do
+		drain_by "skipped_$filter" 500 12500 ./drain skipped "$filter" N 16000
+	done
 	for format in logfmt json table; do
 		drain_by "$format" 500 3500 ./drain spawn ../setnsmon -o "$format" -n N
 	done

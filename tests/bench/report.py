@@ -162,6 +162,8 @@ def single_figures(found):
 def reading(found):
     drain = values_of(found, "drain")
     names = (("binary", "binary records in batches"), ("binary_single", "binary records, one for each read"),
+             ("skipped_class", "records skipped by class"), ("skipped_user", "records skipped by user"),
+             ("skipped_flags", "records skipped by flags"),
              ("text", "text, as `cat` reads it"), ("logfmt", "`setnsmon -o logfmt`"), ("json", "`setnsmon -o json`"),
              ("table", "`setnsmon -o table`"))
     rows = [[text, grouped(drain["drain_" + name])] for name, text in names if "drain_" + name in drain]
