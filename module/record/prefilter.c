@@ -24,6 +24,20 @@ static bool result_may_match(const struct setnsmon_filter *filter, const struct 
 	return !filter->error || (tracked && ret == -(s32)filter->error);
 }
 
+/*
+ * Returns whether the target may be owned by another user namespace than the caller's. Several
+ * owners can be behind a pidfd.
+ */
+static bool may_be_foreign(const struct event_target *target)
+{
+	const u32 owned = SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER;
+	u32 has = READ_ONCE(target->has);
+
+	if ((has & owned) == owned)
+		return READ_ONCE(target->relation) != SETNSMON_RELATION_SAME;
+	return has & SETNSMON_HAS_TARGET;
+}
+
 /* Returns flags that the record may have. It has no others. */
 static u32 possible_flags(const struct event *event)
 {
@@ -34,6 +48,8 @@ static u32 possible_flags(const struct event *event)
 		impossible |= SETNSMON_FLAG_KERNEL_COMPAT;
 	if (READ_ONCE(event->fd) != -1)
 		impossible |= SETNSMON_FLAG_SELFTEST;
+	if (!may_be_foreign(&event->target))
+		impossible |= SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS;
 	if (!READ_ONCE(event->form.tracked))
 		return ~(impossible | SETNSMON_FLAG_DENIED | SETNSMON_FLAG_CAPS_GAINED |
 			 SETNSMON_FLAG_RACED);
