@@ -16,7 +16,7 @@ FIGURES = ["empty.uts", "empty.ebadf", "empty.getppid",
            "ours-reader.uts", "ours-reader.ebadf", "ours-reader.getppid",
            "ours-reader.in_a_row", "ours-readers8.in_a_row",
            "drain.drain_binary", "drain.drain_binary_single", "drain.drain_skipped_class",
-           "drain.drain_skipped_user", "drain.drain_skipped_flags", "drain.drain_text", "drain.drain_logfmt",
+           "drain.drain_skipped_user", "drain.drain_text", "drain.drain_logfmt",
            "drain.drain_json", "drain.drain_table"]
 
 
