@@ -440,6 +440,16 @@ static void begin_blocked(struct blocked *blocked, int fd)
 	await_sleep(blocked->tid);
 }
 
+/* Waits until the reads of this file have skipped so many records. */
+static void await_skipped(int fd, uint64_t count)
+{
+	long limit = now_ms() + 20000;
+
+	while (skipped(fd) < count && now_ms() < limit)
+		usleep(1000);
+	EQ(skipped(fd), count);
+}
+
 /* The filter of a read that waits is changed, through another descriptor of the file. */
 static void changed_during_a_read(void)
 {
@@ -448,10 +458,10 @@ static void changed_during_a_read(void)
 
 	begin_blocked(&blocked, fd);
 	events(3);
-	usleep(3000);
+	await_skipped(same, 3);
 	EQ(set_filter(same, &only_events), 0);
 	wanted();
-	usleep(3000);
+	await_skipped(same, 4);
 	EQ(pthread_tryjoin_np(blocked.id, NULL), EBUSY);
 	event();
 	pthread_join(blocked.id, NULL);
