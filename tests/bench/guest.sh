@@ -197,7 +197,7 @@ case_ours()
 	load
 	read_along "$STREAM" stream
 	value stream_lost "$lost"
-	value bytes 368
+	value bytes 416
 	unload
 	# The same with rings as large as ftrace's
 	load ring_records=4096
@@ -303,7 +303,7 @@ case_drain()
 	must ./calls stream 16000
 	# (so many, for what an interrupt takes now and then to be nothing)
 	drain_by binary 500 12500 ./drain binary N 131072
-	drain_by binary_single 500 12500 ./drain binary N 368
+	drain_by binary_single 500 12500 ./drain binary N 416
 	drain_by text 500 3500 ./drain text N 131072
 	for filter in class user flags; do
 		drain_by "skipped_$filter" 500 12500 ./drain skipped "$filter" N 16000
@@ -648,6 +648,9 @@ case_systemtap()
 }
 
 # --- ----------------------------------------------------------------------------------------------------------------
+
+# On this guest's clock, which jumps while the guest waits for the host, a busy disk looks like a hung task.
+sysctl -q -w kernel.hung_task_timeout_secs=0
 
 for case; do
 	declare -F "case_$case" >/dev/null || {

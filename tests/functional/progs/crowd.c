@@ -139,6 +139,25 @@ static int64_t worker_ns(void)
 	return ns;
 }
 
+/* Returns how many times the worker has gone to sleep. */
+static int64_t worker_rests(void)
+{
+	static const char name[] = "voluntary_ctxt_switches:";
+	char path[64], line[256];
+	long long rests = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", worker);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, sizeof(name) - 1))
+			rests = atoll(line + sizeof(name) - 1);
+	if (rests < 0)
+		FAIL("%s does not show %s", path, name);
+	fclose(file);
+	return rests;
+}
+
 /* Starts a user without rights who makes calls, so many nanoseconds apart. */
 static pid_t start_caller(int64_t gap)
 {
@@ -168,7 +187,7 @@ static void end_caller(pid_t child)
 /* Looks at the worker while calls come as fast as they can. */
 static void during_flood(void)
 {
-	int64_t ran = worker_ns(), begin = now_ns();
+	int64_t ran = worker_ns(), rests = worker_rests(), begin = now_ns();
 	pid_t child = start_caller(0);
 	int urgent = 0, looks = 0;
 
@@ -180,6 +199,7 @@ static void during_flood(void)
 	number("looks", looks);
 	number("urgent", urgent);
 	number("worker_ns", worker_ns() - ran);
+	number("rests", worker_rests() - rests);
 	number("flood_ns", now_ns() - begin);
 	end_caller(child);
 }
