@@ -18,8 +18,10 @@
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/ns_common.h>
+#include <linux/pid.h>
 #include <linux/proc_ns.h>
 #include <linux/version.h>
+#include <net/net_namespace.h>
 
 /*
  * Requirements of setnsmon, reported here before they cause obscure compiler errors.
@@ -81,6 +83,39 @@ static inline u64 compat_ns_id(const struct ns_common *ns)
 #else
 #define COMPAT_HAS_NS_IDS 0
 static inline u64 compat_ns_id(const struct ns_common *ns)
+{
+	return 0;
+}
+#endif
+
+/*
+ * 5.12, 3d368ab87cf6 "net: initialize net->net_cookie at netns setup". Earlier kernels make the
+ * cookie when somebody asks for it. Returns a number that no other network namespace ever has.
+ */
+#if defined(COMPAT_HAVE_NET_COOKIE) && !COMPAT_HAS_NS_IDS
+#define COMPAT_HAS_NET_COOKIES 1
+static inline u64 compat_net_cookie(const struct ns_common *ns)
+{
+	return container_of(ns, struct net, ns)->net_cookie;
+}
+#else
+#define COMPAT_HAS_NET_COOKIES 0
+static inline u64 compat_net_cookie(const struct ns_common *ns)
+{
+	return 0;
+}
+#endif
+
+/* 6.9, cb12fd8e0dab "pidfd: add pidfs": each struct pid has the inode number of its pidfds. */
+#ifdef COMPAT_HAVE_PID_INO
+#define COMPAT_HAS_PID_IDS 1
+static inline u64 compat_pid_id(const struct pid *pid)
+{
+	return pid->ino;
+}
+#else
+#define COMPAT_HAS_PID_IDS 0
+static inline u64 compat_pid_id(const struct pid *pid)
 {
 	return 0;
 }

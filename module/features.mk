@@ -9,3 +9,5 @@ ccflags-y += $(call feature,COMPAT_HAVE_FTRACE_REGS,ftrace.h,\<struct ftrace_reg
 ccflags-y += $(call feature,COMPAT_HAVE_HRTIMER_SETUP,hrtimer.h,\<hrtimer_setup\>)
 ccflags-y += $(call feature,COMPAT_HAVE_NS_TYPE,ns_common.h ns,\<u32[[:space:]]+ns_type;)
 ccflags-y += $(call feature,COMPAT_HAVE_NS_ID,ns_common.h ns,\<u64[[:space:]]+ns_id;)
+ccflags-y += $(call feature,COMPAT_HAVE_NET_COOKIE,../net/net_namespace.h,\<u64[[:space:]]+net_cookie;)
+ccflags-y += $(call feature,COMPAT_HAVE_PID_INO,pid.h,\<u64[[:space:]]+ino;)

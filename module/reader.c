@@ -191,7 +191,7 @@ static int make_room(struct reader *reader, unsigned int most)
 
 	if (reader->room >= most)
 		return 0;
-	batch = kmalloc_array(most + 1, sizeof(*batch), GFP_KERNEL_ACCOUNT);
+	batch = kcalloc(most + 1, sizeof(*batch), GFP_KERNEL_ACCOUNT); /* record_from_event() */
 	if (!batch)
 		return reader->room ? 0 : -ENOMEM;
 	kfree(reader->batch);

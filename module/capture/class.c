@@ -94,9 +94,9 @@ static bool changes_unseen(const struct event_target *target, u32 nstype, u32 ty
 {
 	if (type)
 		return type == CLONE_NEWNS && (!nstype || nstype == type);
-	if (!(target->has & SETNSMON_HAS_OWNER) || !nstype || nstype & ~NS_KIND_BITS)
+	if (!(target->form.has & SETNSMON_HAS_TARGET_USERNS) || !nstype || nstype & ~NS_KIND_BITS)
 		return false;
-	return nstype & CLONE_NEWNS || !(target->has & SETNSMON_HAS_TARGET_LINKS);
+	return nstype & CLONE_NEWNS || !(target->form.has & SETNSMON_HAS_TARGET_LINKS);
 }
 
 /*
@@ -112,8 +112,8 @@ static bool may_be_replaced(s32 fd, u32 nstype)
 enum ring_class class_of_untracked(const struct event_before *before,
 				   const struct event_target *target, s32 fd, u32 nstype)
 {
-	u32 type = target->has & SETNSMON_HAS_TARGET_NS ? target->type : 0;
-	const u32 *links = target->has & SETNSMON_HAS_TARGET_LINKS ? target->links : NULL;
+	u32 type = target->form.has & SETNSMON_HAS_TARGET_NS ? target->type : 0;
+	const u32 *links = target->form.has & SETNSMON_HAS_TARGET_LINKS ? target->more.links : NULL;
 	u32 after[SETNSMON_LINKS];
 	u32 changed;
 

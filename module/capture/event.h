@@ -86,34 +86,79 @@ struct event_after {
 };
 
 /**
- * struct event_target - the file behind the descriptor, at entry
- * @id: 64-bit id of the namespace, if the kernel has ids
- * @owner_id: 64-bit id of its owner, if the kernel has ids
- * @type: kind of the namespace, a CLONE_NEW* bit
- * @inum: inode number of the namespace
- * @owner_inum: inode number of the owner: the user namespace that owns the namespace, or
- *	the one of the process
- * @owner_level: its depth
- * @owner_uid: user that made it
- * @pid: process behind a pidfd
+ * struct event_target_form - what decides which members of a target are valid, in one word
  * @fd_kind: enum setnsmon_fd_kind
- * @relation: enum setnsmon_relation of the owner
- * @has: those SETNSMON_HAS_* bits that tell which members here are valid
- * @links: links of the process, indexed by enum setnsmon_link
+ * @relation: enum setnsmon_relation; valid with SETNSMON_HAS_RELATION
+ * @has: those SETNSMON_HAS_* bits that concern the target. SETNSMON_HAS_TARGET_ID is not among
+ *	them: it follows from the kernel and from @type
  */
-struct event_target {
-	u64 id;
-	u64 owner_id;
-	u32 type;
-	u32 inum;
-	u32 owner_inum;
-	u32 owner_level;
-	u32 owner_uid;
-	u32 pid;
+struct event_target_form {
 	u8 fd_kind;
 	u8 relation;
 	u16 has;
+} __aligned(4);
+
+/**
+ * struct event_target_more - members that few targets have
+ * @userns_id: 64-bit id of the user namespace of a process, or of the target if that is one, if
+ *	the kernel has ids; the members named userns_* are valid with SETNSMON_HAS_TARGET_USERNS
+ * @userns_level: depth of it
+ * @userns_uid: user that made it
+ * @userns_inum: inode number of it
+ * @crossed: a bit for each enum setnsmon_relation of the namespaces of a process that were asked
+ *	for and that the caller is not in; valid with SETNSMON_HAS_RELATION for a pidfd
+ * @cgroup_id: cgroup of the process; valid with SETNSMON_HAS_TARGET_CGROUP
+ * @pid_id: 64-bit id of the process, if the kernel has them; valid with
+ *	SETNSMON_HAS_TARGET_PID
+ * @pid: number of the process; valid with SETNSMON_HAS_TARGET_PID
+ * @threads: threads of the caller; valid with SETNSMON_HAS_SHARING
+ * @fs_users: tasks that share the caller's directories; valid with SETNSMON_HAS_SHARING
+ * @fs_magic: type of the file system; valid with SETNSMON_HAS_FS_MAGIC
+ * @links: links of the process, indexed by enum setnsmon_link; valid with
+ *	SETNSMON_HAS_TARGET_LINKS
+ */
+struct event_target_more {
+	u64 userns_id;
+	u32 userns_level;
+	u32 userns_uid;
+	u32 userns_inum;
+	u32 crossed;
+	u64 cgroup_id;
+	u64 pid_id;
+	u32 pid;
+	u32 threads;
+	u32 fs_users;
+	u32 fs_magic;
 	u32 links[SETNSMON_LINKS];
+};
+
+/* The bits of @form.has that say that a member of it is valid. */
+#define EVENT_HAS_MORE                                                                             \
+	(SETNSMON_HAS_TARGET_USERNS | SETNSMON_HAS_TARGET_CGROUP | SETNSMON_HAS_TARGET_PID |       \
+	 SETNSMON_HAS_TARGET_LINKS | SETNSMON_HAS_SHARING | SETNSMON_HAS_FS_MAGIC)
+
+/**
+ * struct event_target - the file behind the descriptor, at entry
+ * @owner_id: 64-bit id of the owner, if the kernel has ids
+ * @id: 64-bit id of the namespace; see @form
+ * @type: kind of the namespace, a CLONE_NEW* bit
+ * @inum: inode number of the namespace
+ * @owner_level: depth of the user namespace that owns it
+ * @owner_uid: user that made it
+ * @owner_inum: its inode number
+ * @form: see there
+ * @more: see there
+ */
+struct event_target {
+	u64 owner_id;
+	u64 id;
+	u32 type;
+	u32 inum;
+	u32 owner_level;
+	u32 owner_uid;
+	u32 owner_inum;
+	struct event_target_form form;
+	struct event_target_more more;
 };
 
 /**

@@ -58,7 +58,7 @@ struct inflight {
 static __always_inline void fill_snapshot(struct inflight *in, const struct file *file, u32 nstype)
 {
 	caller_fill_before(&in->before, get_caller());
-	target_fill_file(&in->target, file);
+	target_fill_file(&in->target, file, nstype, in->before.links);
 	if (!nstype || nstype & CLONE_NEWNS) {
 		caller_fill_place(&in->place);
 		in->snap = SNAP_PLACE;
@@ -167,16 +167,16 @@ static __always_inline void fill_constants(struct event *event, enum ring_class 
 		(struct event_form){ abi, tracked, class_in_record(class), move != CALLER_STAYED };
 }
 
-/* Copies the target of a full snapshot, without ids and links that it does not have. */
+/* Copies the target of a full snapshot, without the members that it does not have. */
 static __always_inline void copy_target(struct event_target *to, const struct event_target *from)
 {
-	const size_t first = COMPAT_HAS_NS_IDS ? 0 : offsetof(struct event_target, type);
+	const size_t first = COMPAT_HAS_NS_IDS ? 0 : offsetof(struct event_target, id);
 
-	BUILD_BUG_ON(offsetof(struct event_target, id) != 0);
+	BUILD_BUG_ON(offsetof(struct event_target, owner_id) != 0);
 	memcpy((u8 *)to + first, (const u8 *)from + first,
-	       offsetof(struct event_target, links) - first);
-	if (unlikely(from->has & SETNSMON_HAS_TARGET_LINKS))
-		memcpy(to->links, from->links, sizeof(to->links));
+	       offsetof(struct event_target, more) - first);
+	if (unlikely(from->form.has & EVENT_HAS_MORE))
+		to->more = from->more;
 }
 
 /* Fills in the rest of an event whose target and before are filled in, and publishes it. */
@@ -199,15 +199,14 @@ static __always_inline void commit_unchanged(const struct inflight *in, enum sna
 {
 	struct cpu_rings *here = rings_here();
 	struct event *event = rings_begin(here, RING_PLAIN);
-	struct caller caller;
+	struct caller caller = get_caller();
 
 	if (snap == SNAP_FULL)
 		copy_target(&event->target, &in->target);
 	else if (snap == SNAP_TARGET)
-		target_fill_ns(&event->target, in->ns);
+		target_fill_ns(&event->target, in->ns, caller.user_ns);
 	else
 		target_fill_none(&event->target);
-	caller = get_caller();
 	if (snap == SNAP_FULL)
 		event->before = in->before;
 	else
@@ -216,9 +215,12 @@ static __always_inline void commit_unchanged(const struct inflight *in, enum sna
 	commit_returned(here, RING_PLAIN, CALLER_STAYED, event, caller, in, value, abi);
 }
 
-/* Commits a call with a full snapshot that changed links, or the caller's directories. */
-static noinline void commit_changed(const struct inflight *in, u32 changed, enum caller_move move,
-				    unsigned int abi)
+/*
+ * Commits a call that changed links, or the caller's directories. @ns is the target if the
+ * snapshot does not hold it.
+ */
+static __always_inline void commit_change(const struct inflight *in, struct ns_common *ns,
+					  u32 changed, enum caller_move move, unsigned int abi)
 {
 	bool left_chroot = move == CALLER_MOVED_ROOT && !(changed & BIT(SETNSMON_LINK_MNT));
 	enum ring_class class =
@@ -227,12 +229,22 @@ static noinline void commit_changed(const struct inflight *in, u32 changed, enum
 	struct event *event = rings_begin(here, class);
 	struct caller caller = get_caller();
 
-	copy_target(&event->target, &in->target);
+	if (ns)
+		target_fill_ns(&event->target, ns, caller.user_ns);
+	else
+		copy_target(&event->target, &in->target);
 	event->before = in->before;
 	event->changed = changed;
 	memcpy(event->after.links, in->after.links, sizeof(event->after.links));
 	event->after.cap_effective = caller_cap_bits(&caller.cred->cap_effective);
 	commit_returned(here, class, move, event, caller, in, 0, abi);
+}
+
+/* Commits it with a full snapshot. */
+static noinline void commit_changed(const struct inflight *in, u32 changed, enum caller_move move,
+				    unsigned int abi)
+{
+	commit_change(in, NULL, changed, move, abi);
 }
 NOKPROBE_SYMBOL(commit_changed);
 
@@ -258,14 +270,13 @@ static notrace u32 diff_links(const u32 *a, const u32 *b)
 	return changed;
 }
 
-/* The call succeeded and moved its one link: rebuild the full snapshot as of entry. */
+/* Commits a call that moved its one link: rebuilds what was true at entry. */
 static noinline void commit_moved(struct inflight *in, unsigned int abi)
 {
-	target_fill_ns(&in->target, in->ns);
 	caller_fill_before(&in->before, get_caller());
 	memcpy(in->after.links, in->before.links, sizeof(in->after.links));
 	in->before.links[__ffs(in->changes)] = in->old_inum;
-	commit_changed(in, in->changes, CALLER_STAYED, abi);
+	commit_change(in, in->ns, in->changes, CALLER_STAYED, abi);
 }
 NOKPROBE_SYMBOL(commit_moved);
 

@@ -27,45 +27,57 @@ int target_init(void);
 /* Returns enum setnsmon_relation of @owner, seen from another user namespace @from. */
 u8 target_relation_elsewhere(const struct user_namespace *owner, const struct user_namespace *from);
 
-/* Returns the bit for @has. */
-static __always_inline u16 target_fill_owner(struct event_target *to,
-					     const struct user_namespace *owner)
+/* Fills in the owner of the target, without the relation. */
+static __always_inline void target_fill_owner(struct event_target *to,
+					      const struct user_namespace *owner)
 {
-	const struct user_namespace *own = current_user_ns();
+	const u32 level = owner->level, uid = __kuid_val(owner->owner);
 
 	to->owner_inum = owner->ns.inum;
 	if (COMPAT_HAS_NS_IDS)
 		to->owner_id = compat_ns_id(&owner->ns);
-	to->owner_level = owner->level;
-	to->owner_uid = __kuid_val(owner->owner);
-	to->relation = likely(owner == own) ? SETNSMON_RELATION_SAME
-					    : target_relation_elsewhere(owner, own);
-	return SETNSMON_HAS_OWNER;
+	/* Both are read before either is written: the compiler can then copy them at once. */
+	to->owner_level = level;
+	to->owner_uid = uid;
 }
 
-/* Fills in a namespace. Its file holds it, and it holds its owner (fs/nsfs.c). */
-static __always_inline void target_fill_ns(struct event_target *to, struct ns_common *ns)
+/*
+ * Fills in a namespace, except for @more. Its file holds it, and it holds its owner (fs/nsfs.c).
+ * @own: the caller's user namespace.
+ */
+static __always_inline void target_fill_ns(struct event_target *to, struct ns_common *ns,
+					   const struct user_namespace *own)
 {
+	const u16 has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
+	const u16 has_owner = has | SETNSMON_HAS_OWNER | SETNSMON_HAS_RELATION;
 	const u32 type = compat_ns_type(ns);
 	const struct user_namespace *owner = links_owner(ns, type);
-	u16 has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
 
-	to->fd_kind = SETNSMON_FD_NSFS;
 	to->type = type;
 	to->inum = ns->inum;
 	if (COMPAT_HAS_NS_IDS)
 		to->id = compat_ns_id(ns);
-	if (likely(owner))
-		has |= target_fill_owner(to, owner);
-	to->has = has;
+	else if (COMPAT_HAS_NET_COOKIES && unlikely(type == CLONE_NEWNET))
+		to->id = compat_net_cookie(ns);
+	/* One store for each form that is constant */
+	if (unlikely(!owner)) {
+		to->form = (struct event_target_form){ SETNSMON_FD_NSFS, 0, has };
+		return;
+	}
+	target_fill_owner(to, owner);
+	if (likely(owner == own))
+		to->form = (struct event_target_form){ SETNSMON_FD_NSFS, SETNSMON_RELATION_SAME,
+						       has_owner };
+	else
+		to->form = (struct event_target_form){ SETNSMON_FD_NSFS,
+						       target_relation_elsewhere(owner, own),
+						       has_owner };
 }
 
 /* Fills in a descriptor that is not open. */
 static __always_inline void target_fill_none(struct event_target *to)
 {
-	to->fd_kind = SETNSMON_FD_NONE;
-	to->relation = SETNSMON_RELATION_NONE;
-	to->has = 0;
+	to->form = (struct event_target_form){ SETNSMON_FD_NONE, SETNSMON_RELATION_NONE, 0 };
 }
 
 /*
@@ -77,8 +89,12 @@ static __always_inline struct ns_common *target_file_ns(const struct file *file)
 	return likely(file->f_op == links_file_ops) ? file_inode(file)->i_private : NULL;
 }
 
-/* Fills in any file, or none if @file is NULL. The caller keeps the file open. */
-void target_fill_file(struct event_target *to, const struct file *file);
+/*
+ * Fills in any file, or none if @file is NULL. The caller keeps the file open. @nstype is what
+ * the call asks for, and @links are the caller's own: both matter for a pidfd only.
+ */
+void target_fill_file(struct event_target *to, const struct file *file, u32 nstype,
+		      const u32 *links);
 
 /*
  * Returns the file that fget() would find in an fd table that only the caller uses, without a

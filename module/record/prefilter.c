@@ -6,9 +6,11 @@
  */
 #include "record/prefilter.h"
 #include "arch/arch.h"
+#include "kinds.h"
 #include "record/filter.h"
 
 #include <linux/audit.h>
+#include <linux/bitops.h>
 #include <linux/errno.h>
 
 static bool result_may_match(const struct setnsmon_filter *filter, const struct event *event)
@@ -24,18 +26,24 @@ static bool result_may_match(const struct setnsmon_filter *filter, const struct 
 	return !filter->error || (tracked && ret == -(s32)filter->error);
 }
 
-/*
- * Returns whether the target may be owned by another user namespace than the caller's. Several
- * owners can be behind a pidfd.
- */
-static bool may_be_foreign(const struct event_target *target)
-{
-	const u32 owned = SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER;
-	u32 has = READ_ONCE(target->has);
+/* The flags of namespaces that were asked for and that the caller is not in. */
+#define STEP_FLAGS (SETNSMON_FLAG_TARGETS_INIT | SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS)
 
-	if ((has & owned) == owned)
-		return READ_ONCE(target->relation) != SETNSMON_RELATION_SAME;
-	return has & SETNSMON_HAS_TARGET;
+/* Returns those that the record cannot have. Several namespaces can be behind a pidfd. */
+static u32 impossible_steps(const struct event *event)
+{
+	const struct event_target *target = &event->target;
+	u32 has = READ_ONCE(target->form.has);
+	u32 type = READ_ONCE(target->type);
+
+	if (!(has & SETNSMON_HAS_TARGET_NS))
+		return has & SETNSMON_HAS_TARGET_LINKS ? 0 : STEP_FLAGS;
+	if (type && type != CLONE_NEWTIME &&
+	    READ_ONCE(event->before.links[ns_kinds[__ffs(type)].moved]) == READ_ONCE(target->inum))
+		return STEP_FLAGS;
+	if (READ_ONCE(target->form.relation) == SETNSMON_RELATION_SAME)
+		return SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS;
+	return 0;
 }
 
 /* Returns flags that the record may have. It has no others. */
@@ -48,8 +56,7 @@ static u32 possible_flags(const struct event *event)
 		impossible |= SETNSMON_FLAG_KERNEL_COMPAT;
 	if (READ_ONCE(event->fd) != -1)
 		impossible |= SETNSMON_FLAG_SELFTEST;
-	if (!may_be_foreign(&event->target))
-		impossible |= SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS;
+	impossible |= impossible_steps(event);
 	if (!READ_ONCE(event->form.tracked))
 		return ~(impossible | SETNSMON_FLAG_DENIED | SETNSMON_FLAG_CAPS_GAINED |
 			 SETNSMON_FLAG_RACED);
@@ -96,21 +103,21 @@ static bool kinds_may_match(const struct setnsmon_filter *filter, const struct e
 
 	if (!filter->kinds || (!kinds && READ_ONCE(event->changed)))
 		return true;
-	if (READ_ONCE(event->target.has) & SETNSMON_HAS_TARGET_NS)
+	if (READ_ONCE(event->target.form.has) & SETNSMON_HAS_TARGET_NS)
 		kinds |= READ_ONCE(event->target.type);
 	return filter->kinds & kinds;
 }
 
 static bool namespace_may_match(const struct setnsmon_filter *filter, const struct event *event)
 {
-	u32 has = READ_ONCE(event->target.has);
+	u32 has = READ_ONCE(event->target.form.has);
 	u32 inum = filter->ns_inum;
 
 	if (!inum)
 		return true;
 	if (has & SETNSMON_HAS_TARGET_NS && READ_ONCE(event->target.inum) == inum)
 		return true;
-	if (has & SETNSMON_HAS_TARGET_LINKS && filter_in_links(inum, event->target.links))
+	if (has & SETNSMON_HAS_TARGET_LINKS && filter_in_links(inum, event->target.more.links))
 		return true;
 	return READ_ONCE(event->changed) || filter_in_links(inum, event->before.links);
 }

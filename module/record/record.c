@@ -69,7 +69,6 @@ static u32 fill_caller(struct setnsmon_setns *__restrict to,
 	to->fsgid = from->fsgid;
 	to->loginuid = loginuid != AUDIT_UID_UNSET ? loginuid : 0;
 	to->sessionid = sessionid != AUDIT_SID_UNSET ? sessionid : 0;
-	to->pad2 = 0;
 	if (loginuid != AUDIT_UID_UNSET)
 		has |= SETNSMON_HAS_LOGINUID;
 	if (sessionid != AUDIT_SID_UNSET)
@@ -88,18 +87,18 @@ static void fill_before(struct setnsmon_setns *__restrict to,
 	to->caller_userns_uid = from->userns_uid;
 }
 
-static void fill_namespace(struct setnsmon_setns *__restrict to,
-			   const struct event_target *__restrict from, u32 has)
+/* Fills in a namespace of that type, or none. Returns SETNSMON_HAS_TARGET_ID if it has an id. */
+static u32 fill_namespace(struct setnsmon_setns *__restrict to,
+			  const struct event_target *__restrict from, u32 type)
 {
-	if (has & SETNSMON_HAS_TARGET_NS) {
-		to->target_id = COMPAT_HAS_NS_IDS ? from->id : 0;
-		to->target_type = from->type;
-		to->target_inum = from->inum;
-	} else {
+	to->target_type = type;
+	to->target_inum = type ? from->inum : 0;
+	if (!(COMPAT_HAS_NS_IDS && type) && !(COMPAT_HAS_NET_COOKIES && type == CLONE_NEWNET)) {
 		to->target_id = 0;
-		to->target_type = 0;
-		to->target_inum = 0;
+		return 0;
 	}
+	to->target_id = from->id;
+	return SETNSMON_HAS_TARGET_ID;
 }
 
 static void fill_owner(struct setnsmon_setns *__restrict to,
@@ -107,45 +106,43 @@ static void fill_owner(struct setnsmon_setns *__restrict to,
 {
 	if (has & SETNSMON_HAS_OWNER) {
 		to->owner_id = COMPAT_HAS_NS_IDS ? from->owner_id : 0;
-		to->owner_inum = from->owner_inum;
 		to->owner_level = from->owner_level;
 		to->owner_uid = from->owner_uid;
-		to->relation = from->relation;
+		to->owner_inum = from->owner_inum;
 	} else {
 		to->owner_id = 0;
 		to->owner_inum = 0;
 		to->owner_level = 0;
 		to->owner_uid = 0;
-		to->relation = SETNSMON_RELATION_NONE;
 	}
 }
 
-static void fill_process(struct setnsmon_setns *__restrict to,
-			 const struct event_target *__restrict from, u32 has)
+/* Sets the members that few records have, to zero where they are absent. */
+static noinline void fill_more(struct setnsmon_setns *__restrict to,
+			       const struct event_target_more *__restrict from, u32 has)
 {
+	const size_t first = offsetofend(struct setnsmon_setns, comm);
+
+	memset(to->target_links, 0, sizeof(to->target_links));
+	memset((u8 *)to + first, 0, sizeof(*to) - first);
 	to->target_pid = has & SETNSMON_HAS_TARGET_PID ? from->pid : 0;
-	if (unlikely(has & SETNSMON_HAS_TARGET_LINKS))
+	to->fs_magic = has & SETNSMON_HAS_FS_MAGIC ? from->fs_magic : 0;
+	if (has & SETNSMON_HAS_TARGET_LINKS)
 		memcpy(to->target_links, from->links, sizeof(to->target_links));
-	else
-		memset(to->target_links, 0, sizeof(to->target_links));
-}
-
-/* Returns the flags that follow from the target. */
-static u32 target_flags(const struct setnsmon_setns *call, u32 has)
-{
-	static const u8 relation_flags[] = {
-		[SETNSMON_RELATION_ANCESTOR] = SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD,
-		[SETNSMON_RELATION_DESCENDANT] = SETNSMON_FLAG_USERNS_CROSS,
-		[SETNSMON_RELATION_UNRELATED] = SETNSMON_FLAG_USERNS_CROSS,
-	};
-
-	if (likely(call->relation == SETNSMON_RELATION_SAME))
-		return 0;
-	/* Only the initial user namespace has no owner. It is everybody else's ancestor. */
-	if ((has & (SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER)) == SETNSMON_HAS_TARGET_NS)
-		return call->caller_userns_level ? SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD
-						 : 0;
-	return call->relation < ARRAY_SIZE(relation_flags) ? relation_flags[call->relation] : 0;
+	if (has & SETNSMON_HAS_TARGET_USERNS) {
+		to->target_userns_id = COMPAT_HAS_NS_IDS ? from->userns_id : 0;
+		to->target_userns_inum = from->userns_inum;
+		to->target_userns_level = from->userns_level;
+		to->target_userns_uid = from->userns_uid;
+	}
+	if (has & SETNSMON_HAS_TARGET_CGROUP)
+		to->target_cgroup_id = from->cgroup_id;
+	if (COMPAT_HAS_PID_IDS && has & SETNSMON_HAS_TARGET_PID)
+		to->target_pid_id = from->pid_id;
+	if (has & SETNSMON_HAS_SHARING) {
+		to->threads = from->threads;
+		to->fs_users = from->fs_users;
+	}
 }
 
 /* Returns the flag of a call that tests the module. The form of such a call forbids success. */
@@ -174,9 +171,9 @@ static u32 kinds_of_links(u32 links)
  * replaced the file, or the process behind a pidfd may have moved.
  */
 
-static bool namespace_explains(const struct setnsmon_setns *call, u32 changed)
+static bool namespace_explains(const struct setnsmon_setns *call, u32 type, u32 changed)
 {
-	const struct ns_kind *kind = &ns_kinds[__ffs(call->target_type)];
+	const struct ns_kind *kind = &ns_kinds[__ffs(type)];
 
 	return call->after[kind->moved] == call->target_inum && !(changed & ~kind->moves);
 }
@@ -201,14 +198,14 @@ static bool process_explains(const struct setnsmon_setns *call, u32 changed, u32
  * Sets @joined of a call that succeeded, and returns SETNSMON_FLAG_RACED if the target does
  * not explain the result. If nstype is not 0, the kernel joined exactly these kinds.
  */
-static u32 fill_joined(struct setnsmon_setns *call, u32 changed, u32 has)
+static u32 fill_joined(struct setnsmon_setns *call, u32 type, u32 changed, u32 has)
 {
 	u32 nstype = call->nstype;
 	bool explained = false;
 
-	call->joined = nstype ?: call->target_type;
-	if (likely(call->target_type))
-		explained = call->joined == call->target_type && namespace_explains(call, changed);
+	call->joined = nstype ?: type;
+	if (likely(type))
+		explained = (!nstype || nstype == type) && namespace_explains(call, type, changed);
 	else if (call->fd_kind == SETNSMON_FD_PIDFD)
 		explained = nstype && process_explains(call, changed, has);
 	if (likely(explained))
@@ -266,7 +263,7 @@ static void fill_no_change(struct setnsmon_setns *__restrict to,
 
 /* Fills in the result, and returns the flags that follow from it. */
 static u32 fill_return(struct setnsmon_setns *__restrict to, const struct event *__restrict event,
-		       u32 has)
+		       u32 type, u32 has)
 {
 	s32 ret = READ_ONCE(event->ret);
 	u32 changed = READ_ONCE(event->changed) & (BIT(SETNSMON_LINKS) - 1);
@@ -280,31 +277,55 @@ static u32 fill_return(struct setnsmon_setns *__restrict to, const struct event 
 	to->ret = ret;
 	to->joined = 0;
 	if (!ret)
-		flags |= fill_joined(to, changed, has);
+		flags |= fill_joined(to, type, changed, has);
 	else if (ret == -EPERM || ret == -EACCES)
 		flags |= SETNSMON_FLAG_DENIED;
 	return flags;
 }
 
 /*
- * Returns the flags that a success would have. A plain call has none: it cannot succeed, or
- * anybody could repeat it. Not inlined, because of its array.
+ * Returns the flags of the namespaces that were asked for and that the caller is not in, whatever
+ * the result. A process that was refused although the caller is in all of them is judged by them
+ * all the same. Not inlined, because of its array.
  */
-static noinline u32 flags_of_success(const struct setnsmon_setns *call, u32 has)
+static noinline u32 flags_of_step(const struct setnsmon_setns *call, const struct event *event,
+				  u32 has, u32 flags)
 {
+	const u32 *links = has & SETNSMON_HAS_TARGET_LINKS ? call->target_links : NULL;
 	u32 after[SETNSMON_LINKS];
-	u32 changed;
+	u32 changed = links_after_join(after, call->before, call->nstype, call->target_type,
+				       call->target_inum, links);
+	u32 relations = 0;
 
-	if (call->call_class == SETNSMON_CLASS_PLAIN)
-		return 0;
-	changed = links_after_join(after, call->before, call->nstype, call->target_type,
-				   call->target_inum,
-				   has & SETNSMON_HAS_TARGET_LINKS ? call->target_links : NULL);
-	return reached_initial(after, changed) ? SETNSMON_FLAG_TO_INIT : 0;
+	if (reached_initial(after, changed))
+		flags |= SETNSMON_FLAG_TARGETS_INIT;
+	if (has & SETNSMON_HAS_RELATION) {
+		if (links && changed)
+			relations = READ_ONCE(event->target.more.crossed);
+		else if (changed || (links && flags & SETNSMON_FLAG_DENIED))
+			relations = BIT(call->relation & 7);
+	}
+	if (relations & BIT(SETNSMON_RELATION_ANCESTOR))
+		flags |= SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD;
+	if (relations & (BIT(SETNSMON_RELATION_DESCENDANT) | BIT(SETNSMON_RELATION_UNRELATED)))
+		flags |= SETNSMON_FLAG_USERNS_CROSS;
+	return flags;
 }
 
-static u32 fill_no_return(struct setnsmon_setns *__restrict to,
-			  const struct event *__restrict event, u32 has)
+/* Adds these flags for any target. Most calls ask for nothing remarkable, which is soon seen. */
+static __always_inline u32 add_target_flags(u32 flags, const struct setnsmon_setns *call,
+					    const struct event *event, u32 type, u32 has)
+{
+	if (unlikely(has & SETNSMON_HAS_TARGET_LINKS))
+		return flags_of_step(call, event, has, flags);
+	if (!type || (likely(call->before[ns_kinds[__ffs(type)].moved] == call->target_inum) &&
+		      type != CLONE_NEWTIME))
+		return flags;
+	return flags_of_step(call, event, has, flags);
+}
+
+static void fill_no_return(struct setnsmon_setns *__restrict to,
+			   const struct event *__restrict event)
 {
 	memcpy(to->before, event->before.links, sizeof(to->before));
 	memset(to->after, 0, sizeof(to->after));
@@ -312,7 +333,6 @@ static u32 fill_no_return(struct setnsmon_setns *__restrict to,
 	to->cap_effective_after = 0;
 	to->ret = 0;
 	to->joined = 0;
-	return SETNSMON_FLAG_RET_UNKNOWN | flags_of_success(to, has);
 }
 
 /* Fills in the target and the result. @has already holds the bits of the caller. */
@@ -321,27 +341,41 @@ static void fill_call(struct setnsmon_setns *__restrict to, const struct event *
 {
 	u8 entry_abi = READ_ONCE(event->form.entry_abi);
 	u32 flags = entry_abi == ARCH_ABI_32 ? SETNSMON_FLAG_KERNEL_COMPAT : 0;
+	u32 type;
 
-	has |= READ_ONCE(event->target.has);
+	has |= READ_ONCE(event->target.form.has);
 	if (COMPAT_HAS_NS_IDS)
 		has |= SETNSMON_HAS_NS_IDS;
+	if (COMPAT_HAS_PID_IDS)
+		has |= SETNSMON_HAS_PID_IDS;
 	to->fd = event->fd;
 	to->nstype = event->nstype;
 	to->abi = arch_call_abi(READ_ONCE(event->number), entry_abi);
 	to->call_class = event->form.call_class;
-	fill_namespace(to, &event->target, has);
-	to->fd_kind = event->target.fd_kind;
+	/* Both at once */
+	BUILD_BUG_ON(offsetof(struct setnsmon_setns, relation) !=
+		     offsetof(struct setnsmon_setns, fd_kind) + 1);
+	memcpy((u8 *)to + offsetof(struct setnsmon_setns, fd_kind),
+	       (const u8 *)event + offsetof(struct event, target.form.fd_kind), 2);
+	type = has & SETNSMON_HAS_TARGET_NS ? READ_ONCE(event->target.type) : 0;
+	has |= fill_namespace(to, &event->target, type);
 	fill_owner(to, &event->target, has);
-	fill_process(to, &event->target, has);
-	flags |= target_flags(to, has);
+	if (unlikely((has | to->has) & EVENT_HAS_MORE))
+		fill_more(to, &event->target.more, has);
 	flags |= selftest_flag(to);
 	if (likely(READ_ONCE(event->form.tracked))) {
-		flags |= fill_return(to, event, has);
+		flags |= fill_return(to, event, type, has);
+		flags = add_target_flags(flags, to, event, type, has);
 		if (unlikely(READ_ONCE(event->form.root_moved)))
 			flags |= SETNSMON_FLAG_ROOT_MOVED;
 		has |= SETNSMON_HAS_RET;
 	} else {
-		flags |= fill_no_return(to, event, has);
+		fill_no_return(to, event);
+		flags |= SETNSMON_FLAG_RET_UNKNOWN;
+		flags = add_target_flags(flags, to, event, type, has);
+		/* A plain call cannot succeed, or anybody could repeat it. */
+		if (flags & SETNSMON_FLAG_TARGETS_INIT && to->call_class != SETNSMON_CLASS_PLAIN)
+			flags |= SETNSMON_FLAG_TO_INIT;
 	}
 	to->has = has;
 	to->flags = flags;

@@ -10,7 +10,8 @@
 #include "capture/event.h"
 
 /*
- * Makes the record of an event that was recorded on @cpu. Sets all of @to.
+ * Makes the record of an event that was recorded on @cpu, in place of an earlier record or of
+ * zeros. Sets all of @to. Few records have all members, so those that are zero already stay.
  *
  * The event may be overwritten while it is read, because readers read it in the ring. Then
  * the record is worthless, and the caller discards it.

@@ -197,7 +197,7 @@ case_ours()
 	load
 	read_along "$STREAM" stream
 	value stream_lost "$lost"
-	value bytes 416
+	value bytes 408
 	unload
 	# The same with rings as large as ftrace's
 	load ring_records=4096

@@ -6,8 +6,8 @@ import os
 import struct
 import sys
 
-SIZE = 360
-COMM_AT = SIZE - 16
+SIZE = 408
+COMM_AT = 344
 
 COMMS = [b"nsenter", b"a b=c \"d\" \\e", b"\x1b[31mred\x07", b"gr\xc3\xbcn", b"gr\xfcn", b"\x7f",
          b"\xe2\x80\xaeabc", b"\xf0\x9f\x98\x80\xf0\x9f\x98\x80", b"x" * 16, b"\n\r\t",
@@ -24,7 +24,8 @@ LOCKDOWNS = [b"[none] integrity confidentiality\n", b"none [integrity] confident
 
 def record(kind, fill, comm):
     head = struct.pack("=HHIQQQ", kind, SIZE, 1, 42, 84123456789, 1795295053120394123)
-    return head + bytes([fill]) * (COMM_AT - len(head)) + comm.ljust(16, b"\0")
+    body = head + bytes([fill]) * (COMM_AT - len(head)) + comm.ljust(16, b"\0")
+    return body.ljust(SIZE, bytes([fill]))
 
 
 def records():

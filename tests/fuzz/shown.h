@@ -42,6 +42,8 @@ static const struct shown shown_of_setns[] = {
 	CALL(cgroup_id, SETNSMON_HAS_CGROUP),
 	AT("fd", setns.fd, 0, SIGNED),
 	CALL(nstype, 0),
+	CALL(fs_magic, SETNSMON_HAS_FS_MAGIC),
+	CALL(threads, SETNSMON_HAS_SHARING), CALL(fs_users, SETNSMON_HAS_SHARING),
 	AT("caller_userns.inum", setns.caller_userns_inum, 0, UNSIGNED),
 	AT("caller_userns.level", setns.caller_userns_level, 0, UNSIGNED),
 	AT("caller_userns.uid", setns.caller_userns_uid, 0, UNSIGNED),

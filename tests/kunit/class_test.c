@@ -46,7 +46,7 @@ static struct event_before admin(void)
 
 static struct event_target namespace(u32 type, u32 inum)
 {
-	return (struct event_target){ .has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS,
+	return (struct event_target){ .form.has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS,
 				      .type = type,
 				      .inum = inum };
 }
@@ -58,7 +58,7 @@ static void untracked(struct kunit *test)
 	const u32 host_mnt = links_initial[SETNSMON_LINK_MNT];
 	struct event_target net = namespace(CLONE_NEWNET, host_net);
 	struct event_target mnt = namespace(CLONE_NEWNS, host_mnt);
-	struct event_target none = { .fd_kind = SETNSMON_FD_NONE };
+	struct event_target none = { .form.fd_kind = SETNSMON_FD_NONE };
 	struct event_before before = admin();
 
 	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &net, -1, 0), RING_ENTRY);
@@ -90,22 +90,23 @@ static void untracked(struct kunit *test)
 static void untracked_pidfds(struct kunit *test)
 {
 	struct event_before before = admin();
-	struct event_target process = { .has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID |
-					       SETNSMON_HAS_OWNER | SETNSMON_HAS_TARGET_LINKS };
+	struct event_target process = { .form.has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_PID |
+						    SETNSMON_HAS_TARGET_USERNS |
+						    SETNSMON_HAS_TARGET_LINKS };
 
-	memcpy(process.links, before.links, sizeof(process.links));
+	memcpy(process.more.links, before.links, sizeof(process.more.links));
 	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWUTS),
 			RING_PLAIN);
-	process.links[SETNSMON_LINK_UTS]++;
+	process.more.links[SETNSMON_LINK_UTS]++;
 	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWUTS),
 			RING_ENTRY);
 	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, 0), RING_PLAIN);
 	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWUTS | 1),
 			RING_PLAIN);
-	process.links[SETNSMON_LINK_PID] = links_initial[SETNSMON_LINK_PID_FOR_CHILDREN];
+	process.more.links[SETNSMON_LINK_PID] = links_initial[SETNSMON_LINK_PID_FOR_CHILDREN];
 	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWPID),
 			RING_EXIT);
-	process.has &= ~SETNSMON_HAS_TARGET_LINKS;
+	process.form.has &= ~SETNSMON_HAS_TARGET_LINKS;
 	KUNIT_EXPECT_EQ(test, (int)class_of_untracked(&before, &process, -1, CLONE_NEWUTS),
 			RING_ENTRY);
 }

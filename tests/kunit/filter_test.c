@@ -43,16 +43,19 @@ static void fill_links(struct rnd_state *state, u32 *links)
 
 static void fill_target(struct rnd_state *state, struct event_target *target)
 {
-	target->has = 0;
-	target->relation = dice(state, 5);
-	target->fd_kind = SETNSMON_FD_NONE + dice(state, 4);
+	target->form.has = 0;
+	target->form.relation = dice(state, 5);
+	target->form.fd_kind = SETNSMON_FD_NONE + dice(state, 4);
 	target->type = one_kind(state);
 	target->inum = 1 + dice(state, 40);
-	fill_links(state, target->links);
-	if (target->fd_kind == SETNSMON_FD_NSFS)
-		target->has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER;
-	if (target->fd_kind == SETNSMON_FD_PIDFD)
-		target->has = SETNSMON_HAS_TARGET | SETNSMON_HAS_OWNER | SETNSMON_HAS_TARGET_LINKS;
+	fill_links(state, target->more.links);
+	target->more.crossed = dice(state, 32);
+	if (target->form.fd_kind == SETNSMON_FD_NSFS)
+		target->form.has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
+	if (target->form.fd_kind == SETNSMON_FD_PIDFD)
+		target->form.has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_LINKS;
+	if (target->form.has && target->form.relation)
+		target->form.has |= SETNSMON_HAS_OWNER | SETNSMON_HAS_RELATION;
 }
 
 /* Members that are undefined hold random bytes. */
@@ -96,13 +99,13 @@ static void add_member(struct rnd_state *state, struct setnsmon_filter *filter)
 		filter->error = -some_result(state);
 		break;
 	case 4:
-		filter->flags_any = BIT(dice(state, 10)) | BIT(dice(state, 10));
+		filter->flags_any = BIT(dice(state, 11)) | BIT(dice(state, 11));
 		break;
 	case 5:
-		filter->flags_all = BIT(dice(state, 10)) | BIT(dice(state, 10));
+		filter->flags_all = BIT(dice(state, 11)) | BIT(dice(state, 11));
 		break;
 	case 6:
-		filter->flags_none = prandom_u32_state(state) & 0x3ff;
+		filter->flags_none = prandom_u32_state(state) & 0x7ff;
 		break;
 	case 7:
 		filter->uid_count = 1 + dice(state, SMALL);

@@ -20,7 +20,9 @@
 #define LINK(name) BIT(SETNSMON_LINK_##name)
 
 /* Bits that follow from the kernel, not from the event. */
-#define KERNEL_HAS (COMPAT_HAS_NS_IDS ? SETNSMON_HAS_NS_IDS : 0)
+#define KERNEL_HAS                                                                                 \
+	((COMPAT_HAS_NS_IDS ? SETNSMON_HAS_NS_IDS : 0) |                                           \
+	 (COMPAT_HAS_PID_IDS ? SETNSMON_HAS_PID_IDS : 0))
 
 /* Members that an event leaves undefined hold this, as memory of a ring may hold anything. */
 #define SOIL 0xa5
@@ -40,9 +42,9 @@ static struct event *new_event(struct kunit *test)
 	event->form.root_moved = false;
 	event->ret = -EINVAL;
 	event->changed = 0;
-	event->target.fd_kind = SETNSMON_FD_NONE;
-	event->target.relation = SETNSMON_RELATION_NONE;
-	event->target.has = 0;
+	event->target.form.fd_kind = SETNSMON_FD_NONE;
+	event->target.form.relation = SETNSMON_RELATION_NONE;
+	event->target.form.has = 0;
 	return event;
 }
 
@@ -209,64 +211,131 @@ static void audit(struct kunit *test)
 		}
 }
 
-/* A target, and the flags that follow from it. */
+/* A target that the caller is not in, and the flags that follow from it. */
 static const struct {
 	u32 has;
 	u8 relation;
-	u32 level;
 	u32 flags;
 } targets[] = {
-	{ 0, SETNSMON_RELATION_NONE, 0, 0 },
-	{ 0, SETNSMON_RELATION_NONE, 1, 0 },
-	{ SETNSMON_HAS_TARGET_PID, SETNSMON_RELATION_NONE, 1, 0 },
-	{ SETNSMON_HAS_TARGET_NS, SETNSMON_RELATION_NONE, 0, 0 },
-	{ SETNSMON_HAS_TARGET_NS, SETNSMON_RELATION_NONE, 1,
+	{ 0, SETNSMON_RELATION_NONE, 0 },
+	{ SETNSMON_HAS_TARGET_PID, SETNSMON_RELATION_NONE, 0 },
+	{ SETNSMON_HAS_TARGET_NS, SETNSMON_RELATION_NONE, 0 },
+	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_RELATION, SETNSMON_RELATION_ANCESTOR,
 	  SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD },
-	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER, SETNSMON_RELATION_SAME, 1, 0 },
-	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER, SETNSMON_RELATION_ANCESTOR, 1,
-	  SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD },
-	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER, SETNSMON_RELATION_DESCENDANT, 0,
-	  SETNSMON_FLAG_USERNS_CROSS },
-	{ SETNSMON_HAS_OWNER, SETNSMON_RELATION_UNRELATED, 1, SETNSMON_FLAG_USERNS_CROSS },
-	{ SETNSMON_HAS_OWNER | SETNSMON_HAS_TARGET_PID | SETNSMON_HAS_TARGET_LINKS,
-	  SETNSMON_RELATION_SAME, 1, 0 },
+	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER | SETNSMON_HAS_RELATION,
+	  SETNSMON_RELATION_SAME, 0 },
+	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER | SETNSMON_HAS_RELATION,
+	  SETNSMON_RELATION_ANCESTOR, SETNSMON_FLAG_USERNS_CROSS | SETNSMON_FLAG_UPWARD },
+	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER | SETNSMON_HAS_RELATION,
+	  SETNSMON_RELATION_DESCENDANT, SETNSMON_FLAG_USERNS_CROSS },
+	{ SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_OWNER | SETNSMON_HAS_RELATION,
+	  SETNSMON_RELATION_UNRELATED, SETNSMON_FLAG_USERNS_CROSS },
+	{ SETNSMON_HAS_OWNER | SETNSMON_HAS_RELATION | SETNSMON_HAS_TARGET_PID,
+	  SETNSMON_RELATION_ANCESTOR, 0 },
+	{ SETNSMON_HAS_TARGET_PID | SETNSMON_HAS_TARGET_USERNS | SETNSMON_HAS_TARGET_CGROUP |
+		  SETNSMON_HAS_SHARING, SETNSMON_RELATION_NONE, 0 },
+	{ SETNSMON_HAS_FS_MAGIC | SETNSMON_HAS_SHARING, SETNSMON_RELATION_NONE, 0 },
+	{ 0, SETNSMON_RELATION_NONE, 0 },
 };
+
+/* Expects a member to be set if the record has it, and zero otherwise. */
+#define EXPECT_IF(bits, member) KUNIT_EXPECT_EQ(test, !call->member, (has & (bits)) != (bits))
 
 static void target(struct kunit *test)
 {
+	const u32 has_id = COMPAT_HAS_NS_IDS || COMPAT_HAS_NET_COOKIES ? SETNSMON_HAS_TARGET_ID : 0;
 	struct setnsmon_record *record = new_record(test);
 	const struct setnsmon_setns *call = &record->setns;
 	struct event *event = new_event(test);
 	unsigned int i, link;
 
+	event->nstype = 0;
+	event->target.type = NET;
+	event->target.inum = 7;
 	for (i = 0; i < ARRAY_SIZE(targets); i++) {
-		const u32 has = targets[i].has;
+		u32 has = targets[i].has | KERNEL_HAS;
 
-		event->target.has = has;
-		event->target.relation = targets[i].relation;
-		event->before.userns_level = targets[i].level;
-		memset(record, SOIL, sizeof(*record));
+		event->target.form.has = targets[i].has;
+		event->target.form.relation = targets[i].relation;
+		has |= targets[i].has & SETNSMON_HAS_TARGET_NS ? has_id : 0;
+		/* The record of the target before stays in place. */
 		record_from_event(record, event, 0);
-		KUNIT_EXPECT_EQ(test, call->has,
-				has | KERNEL_HAS | SETNSMON_HAS_RET | SETNSMON_HAS_CGROUP);
+		KUNIT_EXPECT_EQ(test, call->has, has | SETNSMON_HAS_RET | SETNSMON_HAS_CGROUP);
 		KUNIT_EXPECT_EQ(test, call->flags, targets[i].flags);
-		KUNIT_EXPECT_EQ(test, !call->target_id,
-				!(COMPAT_HAS_NS_IDS && has & SETNSMON_HAS_TARGET_NS));
-		KUNIT_EXPECT_EQ(test, !call->owner_id,
-				!(COMPAT_HAS_NS_IDS && has & SETNSMON_HAS_OWNER));
-		KUNIT_EXPECT_EQ(test, !call->target_type, !(has & SETNSMON_HAS_TARGET_NS));
-		KUNIT_EXPECT_EQ(test, !call->target_inum, !(has & SETNSMON_HAS_TARGET_NS));
-		KUNIT_EXPECT_EQ(test, !call->target_pid, !(has & SETNSMON_HAS_TARGET_PID));
-		KUNIT_EXPECT_EQ(test, !call->owner_inum, !(has & SETNSMON_HAS_OWNER));
-		KUNIT_EXPECT_EQ(test, !call->owner_level, !(has & SETNSMON_HAS_OWNER));
-		KUNIT_EXPECT_EQ(test, !call->owner_uid, !(has & SETNSMON_HAS_OWNER));
-		KUNIT_EXPECT_EQ(test, (int)call->relation,
-				has & SETNSMON_HAS_OWNER ? targets[i].relation :
-							   SETNSMON_RELATION_NONE);
+		KUNIT_EXPECT_EQ(test, (int)call->relation, targets[i].relation);
+		EXPECT_IF(SETNSMON_HAS_TARGET_ID, target_id);
+		EXPECT_IF(SETNSMON_HAS_OWNER | SETNSMON_HAS_NS_IDS, owner_id);
+		EXPECT_IF(SETNSMON_HAS_TARGET_NS, target_type);
+		EXPECT_IF(SETNSMON_HAS_TARGET_NS, target_inum);
+		EXPECT_IF(SETNSMON_HAS_TARGET_PID, target_pid);
+		EXPECT_IF(SETNSMON_HAS_OWNER, owner_inum);
+		EXPECT_IF(SETNSMON_HAS_OWNER, owner_level);
+		EXPECT_IF(SETNSMON_HAS_OWNER, owner_uid);
+		EXPECT_IF(SETNSMON_HAS_TARGET_USERNS | SETNSMON_HAS_NS_IDS, target_userns_id);
+		EXPECT_IF(SETNSMON_HAS_TARGET_USERNS, target_userns_inum);
+		EXPECT_IF(SETNSMON_HAS_TARGET_USERNS, target_userns_level);
+		EXPECT_IF(SETNSMON_HAS_TARGET_USERNS, target_userns_uid);
+		EXPECT_IF(SETNSMON_HAS_TARGET_PID | SETNSMON_HAS_PID_IDS, target_pid_id);
+		EXPECT_IF(SETNSMON_HAS_TARGET_CGROUP, target_cgroup_id);
+		EXPECT_IF(SETNSMON_HAS_SHARING, threads);
+		EXPECT_IF(SETNSMON_HAS_SHARING, fs_users);
+		EXPECT_IF(SETNSMON_HAS_FS_MAGIC, fs_magic);
 		for (link = 0; link < SETNSMON_LINKS; link++)
-			KUNIT_EXPECT_EQ(test, !call->target_links[link],
-					!(has & SETNSMON_HAS_TARGET_LINKS));
+			EXPECT_IF(SETNSMON_HAS_TARGET_LINKS, target_links[link]);
 	}
+}
+
+/* A namespace that the caller is in is no step, whoever owns it. */
+static void nowhere(struct kunit *test)
+{
+	struct setnsmon_record *record = new_record(test);
+	struct event *event = new_event(test);
+
+	event->nstype = 0;
+	event->ret = -EPERM;
+	event->target.form.has = SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_RELATION;
+	event->target.form.relation = SETNSMON_RELATION_ANCESTOR;
+	event->target.type = NET;
+	event->target.inum = links_initial[SETNSMON_LINK_NET];
+	event->before.links[SETNSMON_LINK_NET] = event->target.inum;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_DENIED);
+	event->before.links[SETNSMON_LINK_NET]++;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags,
+			SETNSMON_FLAG_DENIED | SETNSMON_FLAG_TARGETS_INIT | SETNSMON_FLAG_UPWARD |
+				SETNSMON_FLAG_USERNS_CROSS);
+	/* A call with another type asks for nothing. */
+	event->nstype = UTS;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_DENIED);
+}
+
+/* A process is judged by the kinds that lead elsewhere; if none does, only when it is refused. */
+static void crossed(struct kunit *test)
+{
+	const u32 both = SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS;
+	struct setnsmon_record *record = new_record(test);
+	struct event *event = new_event(test);
+
+	event->nstype = NET | UTS;
+	event->target.form.fd_kind = SETNSMON_FD_PIDFD;
+	event->target.form.has = SETNSMON_HAS_TARGET_LINKS | SETNSMON_HAS_RELATION;
+	event->target.form.relation = SETNSMON_RELATION_ANCESTOR;
+	event->target.more.crossed = 0;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, 0U);
+	event->ret = -EPERM;
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_DENIED | both);
+	event->before.links[SETNSMON_LINK_UTS]++;
+	event->target.more.crossed = BIT(SETNSMON_RELATION_DESCENDANT);
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags,
+			SETNSMON_FLAG_DENIED | SETNSMON_FLAG_USERNS_CROSS);
+	event->target.more.crossed |= BIT(SETNSMON_RELATION_ANCESTOR);
+	record_from_event(record, event, 0);
+	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_DENIED | both);
 }
 
 static void untracked(struct kunit *test)
@@ -301,17 +370,19 @@ static void prediction(struct kunit *test)
 	event->form.tracked = false;
 	event->form.call_class = SETNSMON_CLASS_ENTRY;
 	event->nstype = 0;
-	event->target.has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
+	event->target.form.has = SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS;
 	event->target.type = CLONE_NEWNET;
 	event->target.inum = links_initial[SETNSMON_LINK_NET];
 	event->before.links[SETNSMON_LINK_NET] = event->target.inum + 1;
 	event->before.userns_level = 0;
 	record_from_event(record, event, 0);
 	KUNIT_EXPECT_EQ(test, record->setns.flags,
-			SETNSMON_FLAG_RET_UNKNOWN | SETNSMON_FLAG_TO_INIT);
+			SETNSMON_FLAG_RET_UNKNOWN | SETNSMON_FLAG_TO_INIT |
+				SETNSMON_FLAG_TARGETS_INIT);
 	event->form.call_class = SETNSMON_CLASS_PLAIN;
 	record_from_event(record, event, 0);
-	KUNIT_EXPECT_EQ(test, record->setns.flags, SETNSMON_FLAG_RET_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, record->setns.flags,
+			SETNSMON_FLAG_RET_UNKNOWN | SETNSMON_FLAG_TARGETS_INIT);
 	event->form.call_class = SETNSMON_CLASS_ENTRY;
 	event->before.links[SETNSMON_LINK_NET] = event->target.inum;
 	record_from_event(record, event, 0);
@@ -468,7 +539,7 @@ static void set_links(struct event *event, unsigned int row)
 	for (link = 0; link < SETNSMON_LINKS; link++) {
 		bool moved = verdicts[row].moved & BIT(link);
 
-		event->target.links[link] = verdicts[row].target;
+		event->target.more.links[link] = verdicts[row].target;
 		event->before.links[link] = A;
 		event->after.links[link] = moved ? verdicts[row].to : A;
 		if (event->after.links[link] != A)
@@ -486,12 +557,12 @@ static void success(struct kunit *test)
 	event->ret = 0;
 	for (i = 0; i < ARRAY_SIZE(verdicts); i++) {
 		event->nstype = verdicts[i].nstype;
-		event->target.fd_kind = verdicts[i].fd_kind;
+		event->target.form.fd_kind = verdicts[i].fd_kind;
 		event->target.type = verdicts[i].type;
 		event->target.inum = verdicts[i].target;
-		event->target.has = verdicts[i].type ? SETNSMON_HAS_TARGET_NS : 0;
+		event->target.form.has = verdicts[i].type ? SETNSMON_HAS_TARGET_NS : 0;
 		if (verdicts[i].fd_kind == SETNSMON_FD_PIDFD && verdicts[i].target)
-			event->target.has = SETNSMON_HAS_TARGET_LINKS;
+			event->target.form.has = SETNSMON_HAS_TARGET_LINKS;
 		set_links(event, i);
 		record_from_event(record, event, 0);
 		if (call->joined != verdicts[i].joined ||
@@ -515,10 +586,10 @@ static void pid_of_a_process(struct kunit *test)
 	event->ret = 0;
 	event->nstype = PID;
 	event->changed = LINK(PID_FOR_CHILDREN);
-	event->target.fd_kind = SETNSMON_FD_PIDFD;
-	event->target.has = SETNSMON_HAS_TARGET_LINKS;
-	event->target.links[SETNSMON_LINK_PID] = B;
-	event->target.links[SETNSMON_LINK_PID_FOR_CHILDREN] = C;
+	event->target.form.fd_kind = SETNSMON_FD_PIDFD;
+	event->target.form.has = SETNSMON_HAS_TARGET_LINKS;
+	event->target.more.links[SETNSMON_LINK_PID] = B;
+	event->target.more.links[SETNSMON_LINK_PID_FOR_CHILDREN] = C;
 	event->after.links[SETNSMON_LINK_PID_FOR_CHILDREN] = B;
 	record_from_event(record, event, 0);
 	KUNIT_EXPECT_EQ(test, record->setns.flags & SUCCESS_FLAGS, 0U);
@@ -608,9 +679,9 @@ static void fill_garbage(struct event *event, struct rnd_state *state)
 	if (dice & 8)
 		event->target.type = 1U << (dice >> 27);
 	if (dice & 16)
-		event->target.fd_kind = SETNSMON_FD_PIDFD;
+		event->target.form.fd_kind = SETNSMON_FD_PIDFD;
 	if (dice & 32)
-		event->target.has &= ~SETNSMON_HAS_TARGET_NS;
+		event->target.form.has &= ~SETNSMON_HAS_TARGET_NS;
 	if (dice & 64)
 		event->form.tracked = true;
 	if (dice & 128)
@@ -703,6 +774,8 @@ static struct kunit_case record_cases[] = {
 	CASE("members that need no decision are copied, each to its own place", copies),
 	CASE("audit's ids, set and not set", audit),
 	CASE("flags that follow from the target, and absent members are zero", target),
+	CASE("a namespace that the caller is in already is no step", nowhere),
+	CASE("a process is judged by the kinds that lead elsewhere", crossed),
 	CASE("an untracked call has no result, whatever the event holds", untracked),
 	CASE("an untracked call that can succeed has the flag of its success", prediction),
 	CASE("a call that tests the module is known by both arguments", selftests),

@@ -306,7 +306,8 @@ static void join(struct kunit *test, long value, u32 changes)
 	KUNIT_EXPECT_EQ(test, call->owner_inum, (u32)PROC_USER_INIT_INO);
 	KUNIT_EXPECT_EQ(test, (int)call->relation, SETNSMON_RELATION_SAME);
 	KUNIT_EXPECT_EQ(test, call->ret, (s32)value);
-	KUNIT_EXPECT_EQ(test, call->flags, moved ? SETNSMON_FLAG_TO_INIT : 0);
+	KUNIT_EXPECT_EQ(test, call->flags,
+			moved ? SETNSMON_FLAG_TO_INIT | SETNSMON_FLAG_TARGETS_INIT : 0);
 	KUNIT_EXPECT_EQ(test, call->joined, value ? 0 : UTS);
 	KUNIT_EXPECT_EQ(test, call->cap_effective_after, call->cap_effective);
 	for (link = 0; link < SETNSMON_LINKS; link++) {

@@ -59,7 +59,8 @@ static const struct setnsmon_record escape = {
 		.cap_effective = 0x1000ULL,
 		.has = SETNSMON_HAS_RET | SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS |
 		       SETNSMON_HAS_OWNER | SETNSMON_HAS_NS_IDS | SETNSMON_HAS_LOGINUID |
-		       SETNSMON_HAS_SESSIONID | SETNSMON_HAS_CGROUP,
+		       SETNSMON_HAS_SESSIONID | SETNSMON_HAS_CGROUP | SETNSMON_HAS_RELATION |
+		       SETNSMON_HAS_TARGET_ID,
 		.flags = SETNSMON_FLAG_TO_INIT | SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS |
 			 SETNSMON_FLAG_CAPS_GAINED,
 		.fd = 2147483647,
@@ -112,9 +113,10 @@ static void a_call(struct kunit *test)
 		    "cap_permitted=000001ffffffffff cap_effective=0000000000001000 "
 		    "cap_effective_after=fedcba9876543210 loginuid=0 sessionid=4294967294 "
 		    "cgroup_id=18446744073709551615 fd=2147483647 fd_kind=nsfs nstype=1073741824 "
-		    "nstype_names=net target.type=net target.inum=4026531840 target.id=9 "
+		    "nstype_names=net fs_magic= threads= fs_users= target.type=net target.inum=4026531840 target.id=9 "
 		    "target.owner.inum=4026531837 target.owner.id=8 target.owner.level=0 "
-		    "target.owner.uid=0 target.relation=ancestor target.pid= target.links= "
+		    "target.owner.uid=0 target.relation=ancestor target.pid= target.pid_id= "
+		    "target.userns= target.links= target.cgroup_id= "
 		    "caller_userns.inum=4026532199 caller_userns.level=1 caller_userns.uid=1000 "
 		    "before.cgroup=31 before.ipc=32 before.mnt=33 before.net=34 before.pid=35 "
 		    "before.pid_for_children=36 before.time=37 before.time_for_children=38 "

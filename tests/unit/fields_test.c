@@ -129,7 +129,7 @@ static void every_byte_is_shown(void)
 	/* except these, which describe the record itself or are padding */
 	memset(shown + 2, 1, 2);		/* size */
 	memset(shown + 32 + 32, 1, 4);		/* has */
-	memset(shown + 32 + 308, 1, 4);		/* pad2 */
+	memset(shown + 32 + 372, 1, 4);		/* pad2 */
 	for (i = 0; i < sizeof(shown); i++)
 		if (!shown[i])
 			FAIL("byte %u is in no field", i);

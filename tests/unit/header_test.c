@@ -20,20 +20,20 @@
 
 static void record_layout(void)
 {
-	SIZE(setnsmon_record, 360);
+	SIZE(setnsmon_record, 408);
 	AT(setnsmon_record, type, 0, 2);
 	AT(setnsmon_record, size, 2, 2);
 	AT(setnsmon_record, cpu, 4, 4);
 	AT(setnsmon_record, seq, 8, 8);
 	AT(setnsmon_record, boot_ns, 16, 8);
 	AT(setnsmon_record, real_ns, 24, 8);
-	AT(setnsmon_record, setns, 32, 328);
+	AT(setnsmon_record, setns, 32, 376);
 	AT(setnsmon_record, lost, 32, 8);
 }
 
 static void setns_layout(void)
 {
-	SIZE(setnsmon_setns, 328);
+	SIZE(setnsmon_setns, 376);
 	AT(setnsmon_setns, target_id, 0, 8);
 	AT(setnsmon_setns, owner_id, 8, 8);
 	AT(setnsmon_setns, cap_permitted, 16, 8);
@@ -43,17 +43,17 @@ static void setns_layout(void)
 	AT(setnsmon_setns, fd, 40, 4);
 	AT(setnsmon_setns, nstype, 44, 4);
 	AT(setnsmon_setns, target_type, 48, 4);
-	AT(setnsmon_setns, target_inum, 52, 4);
-	AT(setnsmon_setns, target_pid, 56, 4);
-	AT(setnsmon_setns, owner_inum, 60, 4);
-	AT(setnsmon_setns, owner_level, 64, 4);
-	AT(setnsmon_setns, owner_uid, 68, 4);
-	AT(setnsmon_setns, caller_userns_inum, 72, 4);
-	AT(setnsmon_setns, caller_userns_level, 76, 4);
-	AT(setnsmon_setns, caller_userns_uid, 80, 4);
-	AT(setnsmon_setns, abi, 84, 1);
-	AT(setnsmon_setns, fd_kind, 85, 1);
-	AT(setnsmon_setns, relation, 86, 1);
+	AT(setnsmon_setns, target_pid, 52, 4);
+	AT(setnsmon_setns, target_inum, 56, 4);
+	AT(setnsmon_setns, owner_level, 60, 4);
+	AT(setnsmon_setns, owner_uid, 64, 4);
+	AT(setnsmon_setns, owner_inum, 68, 4);
+	AT(setnsmon_setns, caller_userns_level, 72, 4);
+	AT(setnsmon_setns, caller_userns_uid, 76, 4);
+	AT(setnsmon_setns, caller_userns_inum, 80, 4);
+	AT(setnsmon_setns, fd_kind, 84, 1);
+	AT(setnsmon_setns, relation, 85, 1);
+	AT(setnsmon_setns, abi, 86, 1);
 	AT(setnsmon_setns, call_class, 87, 1);
 	AT(setnsmon_setns, before, 88, 40);
 	AT(setnsmon_setns, target_links, 128, 40);
@@ -79,8 +79,17 @@ static void setns_layout(void)
 	AT(setnsmon_setns, fsgid, 296, 4);
 	AT(setnsmon_setns, loginuid, 300, 4);
 	AT(setnsmon_setns, sessionid, 304, 4);
-	AT(setnsmon_setns, pad2, 308, 4);
+	AT(setnsmon_setns, fs_magic, 308, 4);
 	AT(setnsmon_setns, comm, 312, 16);
+	AT(setnsmon_setns, target_userns_id, 328, 8);
+	AT(setnsmon_setns, target_cgroup_id, 336, 8);
+	AT(setnsmon_setns, target_pid_id, 344, 8);
+	AT(setnsmon_setns, target_userns_level, 352, 4);
+	AT(setnsmon_setns, target_userns_uid, 356, 4);
+	AT(setnsmon_setns, target_userns_inum, 360, 4);
+	AT(setnsmon_setns, threads, 364, 4);
+	AT(setnsmon_setns, fs_users, 368, 4);
+	AT(setnsmon_setns, pad2, 372, 4);
 }
 
 static void small_layouts(void)
@@ -187,6 +196,13 @@ static void masks(void)
 	EQ(SETNSMON_HAS_LOGINUID, 0x80);
 	EQ(SETNSMON_HAS_SESSIONID, 0x100);
 	EQ(SETNSMON_HAS_CGROUP, 0x200);
+	EQ(SETNSMON_HAS_RELATION, 0x400);
+	EQ(SETNSMON_HAS_TARGET_ID, 0x800);
+	EQ(SETNSMON_HAS_TARGET_USERNS, 0x1000);
+	EQ(SETNSMON_HAS_TARGET_CGROUP, 0x2000);
+	EQ(SETNSMON_HAS_SHARING, 0x4000);
+	EQ(SETNSMON_HAS_FS_MAGIC, 0x8000);
+	EQ(SETNSMON_HAS_PID_IDS, 0x10000);
 	EQ(SETNSMON_FLAG_DENIED, 0x1);
 	EQ(SETNSMON_FLAG_TO_INIT, 0x2);
 	EQ(SETNSMON_FLAG_UPWARD, 0x4);
@@ -204,8 +220,8 @@ static void masks(void)
 }
 
 static const struct tap_case cases[] = {
-	{ "a record is 360 bytes, laid out as ever", record_layout },
-	{ "a call is 328 bytes, laid out as ever", setns_layout },
+	{ "a record is 408 bytes, laid out as ever", record_layout },
+	{ "a call is 376 bytes, laid out as ever", setns_layout },
 	{ "losses, info and counters are laid out as ever", small_layouts },
 	{ "a filter is 128 bytes, laid out as ever", filter_layout },
 	{ "ioctl numbers are what they were", ioctl_numbers },

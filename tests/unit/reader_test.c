@@ -33,7 +33,7 @@
 
 /* ---- records ---- */
 
-#define HAS_ALL ((1U << 10) - 1)
+#define HAS_ALL ((1U << 17) - 1)
 
 static struct setnsmon_record blank(void)
 {
@@ -72,6 +72,9 @@ static struct setnsmon_record full(void)
 		.uid = 1, .euid = 2, .suid = 3, .fsuid = 4,
 		.gid = 5, .egid = 6, .sgid = 7, .fsgid = 8,
 		.loginuid = 1000, .sessionid = 33,
+		.fs_magic = 0xef53, .threads = 2, .fs_users = 3, .target_pid_id = 7003,
+		.target_cgroup_id = 7004, .target_userns_id = 7005, .target_userns_inum = 4026532300,
+		.target_userns_level = 3, .target_userns_uid = 1003,
 		.abi = SETNSMON_ABI_I386, .fd_kind = SETNSMON_FD_NSFS,
 		.relation = SETNSMON_RELATION_ANCESTOR,
 		.call_class = SETNSMON_CLASS_ENTRY, .comm = "nsenter",
@@ -211,10 +214,12 @@ static void json_of_a_full_record(void)
 		"\"cap_permitted\":\"000001ffffffffff\",\"cap_effective\":\"0000000000000020\","
 		"\"cap_effective_after\":\"0000000000000021\",\"loginuid\":1000,\"sessionid\":33,"
 		"\"cgroup_id\":\"4711\",\"fd\":3,\"fd_kind\":\"nsfs\",\"nstype\":1073741824,"
-		"\"nstype_names\":[\"net\"],"
+		"\"nstype_names\":[\"net\"],\"fs_magic\":61267,\"threads\":2,\"fs_users\":3,"
 		"\"target\":{\"type\":\"net\",\"inum\":4026532208,\"id\":\"7001\","
 		"\"owner\":{\"inum\":4026531837,\"id\":\"7002\",\"level\":2,\"uid\":1001},"
-		"\"relation\":\"ancestor\",\"pid\":900,\"links\":" TEN(3) "},"
+		"\"relation\":\"ancestor\",\"pid\":900,\"pid_id\":\"7003\","
+		"\"userns\":{\"inum\":4026532300,\"id\":\"7005\",\"level\":3,\"uid\":1003},"
+		"\"links\":" TEN(3) ",\"cgroup_id\":\"7004\"},"
 		"\"caller_userns\":{\"inum\":4026532199,\"level\":1,\"uid\":1002},"
 		"\"before\":" TEN(1) ",\"after\":" TEN(2) ",\"joined\":[\"net\"],\"ret\":0,"
 		"\"errno\":null,\"flags\":[\"to-init\",\"upward\"]}");
@@ -275,11 +280,18 @@ static const struct {
 } parts[] = {
 	{ SETNSMON_HAS_RET, { "duration_ns", "cap_effective_after", "after", "joined", "ret" } },
 	{ SETNSMON_HAS_TARGET, { "target" } },
-	{ SETNSMON_HAS_TARGET_NS, { "target.type", "target.inum", "target.id" } },
-	{ SETNSMON_HAS_OWNER, { "target.owner", "target.relation" } },
-	{ SETNSMON_HAS_TARGET_PID, { "target.pid" } },
+	{ SETNSMON_HAS_TARGET_NS, { "target.type", "target.inum" } },
+	{ SETNSMON_HAS_TARGET_ID, { "target.id" } },
+	{ SETNSMON_HAS_OWNER, { "target.owner" } },
+	{ SETNSMON_HAS_RELATION, { "target.relation" } },
+	{ SETNSMON_HAS_TARGET_PID, { "target.pid", "target.pid_id" } },
+	{ SETNSMON_HAS_PID_IDS, { "target.pid_id" } },
+	{ SETNSMON_HAS_TARGET_USERNS, { "target.userns" } },
+	{ SETNSMON_HAS_TARGET_CGROUP, { "target.cgroup_id" } },
+	{ SETNSMON_HAS_SHARING, { "threads", "fs_users" } },
+	{ SETNSMON_HAS_FS_MAGIC, { "fs_magic" } },
 	{ SETNSMON_HAS_TARGET_LINKS, { "target.links" } },
-	{ SETNSMON_HAS_NS_IDS, { "target.id", "target.owner.id" } },
+	{ SETNSMON_HAS_NS_IDS, { "target.owner.id", "target.userns.id" } },
 	{ SETNSMON_HAS_LOGINUID, { "loginuid" } },
 	{ SETNSMON_HAS_SESSIONID, { "sessionid" } },
 	{ SETNSMON_HAS_CGROUP, { "cgroup_id" } },
@@ -335,7 +347,7 @@ static void json_of_an_empty_record_has_only_nulls(void)
 	CHECK(!strcmp(shown(at(object, "flags")), "[]"));
 	CHECK(!strcmp(shown(at(object, "nstype_names")), "[]"));
 	CHECK(!strcmp(shown(at(object, "comm")), "\"\""));
-	EQ(count_nulls(object), 10);
+	EQ(count_nulls(object), 13);
 	json_object_put(object);
 }
 
@@ -394,7 +406,7 @@ static void json_of_extreme_values(void)
 	CHECK(!strcmp(shown(at(object, "abi")), "255"));
 	CHECK(!strcmp(shown(at(object, "target.type")), "4294967295"));
 	CHECK(!strcmp(shown(at(object, "cap_permitted")), "\"ffffffffffffffff\""));
-	EQ(json_object_array_length(at(object, "flags")), 10);
+	EQ(json_object_array_length(at(object, "flags")), 11);
 	EQ(json_object_array_length(at(object, "joined")), 8);
 	CHECK(!strcmp(shown(at(object, "comm_bytes")), "\"ffffffffffffffffffffffffffffffff\""));
 	json_object_put(object);

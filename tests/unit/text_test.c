@@ -193,7 +193,7 @@ static const struct name kinds[] = {
 };
 
 static const struct name flags[] = {
-	{ 1, "denied" }, { 2, "to-init" }, { 4, "upward" }, { 8, "userns-cross" },
+	{ 1, "denied" }, { 2, "to-init" }, { 0x400, "targets-init" }, { 4, "upward" }, { 8, "userns-cross" },
 	{ 16, "caps-gained" }, { 32, "raced" }, { 64, "ret-unknown" }, { 128, "kernel-compat" },
 	{ 256, "root-moved" }, { 512, "selftest" },
 	{ 0, NULL }
@@ -274,7 +274,9 @@ static void want_setns(const struct setnsmon_record *rec)
 {
 	const struct setnsmon_setns *s = &rec->setns;
 	bool ret = s->has & 1, target = s->has & 2, ns = s->has & 4, owner = s->has & 8;
-	bool pid = s->has & 16, links = s->has & 32, ids = s->has & 64;
+	bool pid = s->has & 16, links = s->has & 32, ids = s->has & 64, relation = s->has & 0x400;
+	bool id = s->has & 0x800, userns = s->has & 0x1000, cgroup = s->has & 0x2000;
+	bool sharing = s->has & 0x4000, magic = s->has & 0x8000, pid_ids = s->has & 0x10000;
 
 	want("v", "1");
 	want("event", "setns");
@@ -311,22 +313,38 @@ static void want_setns(const struct setnsmon_record *rec)
 	want_name("fd_kind", s->fd_kind, fd_kinds);
 	want_u64("nstype", s->nstype);
 	want_names("nstype_names", s->nstype, kinds);
+	magic ? want_u64("fs_magic", s->fs_magic) : want("fs_magic", "");
+	sharing ? want_u64("threads", s->threads) : want("threads", "");
+	sharing ? want_u64("fs_users", s->fs_users) : want("fs_users", "");
 	if (target) {
 		ns ? want_name("target.type", s->target_type, kinds) : want("target.type", "");
 		ns ? want_u64("target.inum", s->target_inum) : want("target.inum", "");
-		ns && ids ? want_u64("target.id", s->target_id) : want("target.id", "");
+		id ? want_u64("target.id", s->target_id) : want("target.id", "");
 		if (owner) {
 			want_u64("target.owner.inum", s->owner_inum);
 			ids ? want_u64("target.owner.id", s->owner_id) : want("target.owner.id", "");
 			want_u64("target.owner.level", s->owner_level);
 			want_u64("target.owner.uid", s->owner_uid);
-			want_name("target.relation", s->relation, relations);
 		} else {
 			want("target.owner", "");
-			want("target.relation", "");
 		}
+		relation ? want_name("target.relation", s->relation, relations) :
+			   want("target.relation", "");
 		pid ? want_u64("target.pid", s->target_pid) : want("target.pid", "");
+		pid && pid_ids ? want_u64("target.pid_id", s->target_pid_id) :
+				 want("target.pid_id", "");
+		if (userns) {
+			want_u64("target.userns.inum", s->target_userns_inum);
+			ids ? want_u64("target.userns.id", s->target_userns_id) :
+			      want("target.userns.id", "");
+			want_u64("target.userns.level", s->target_userns_level);
+			want_u64("target.userns.uid", s->target_userns_uid);
+		} else {
+			want("target.userns", "");
+		}
 		links ? want_links("target.links", s->target_links) : want("target.links", "");
+		cgroup ? want_u64("target.cgroup_id", s->target_cgroup_id) :
+			 want("target.cgroup_id", "");
 	} else {
 		want("target", "");
 	}
@@ -396,7 +414,8 @@ static struct setnsmon_record denied(void)
 		.setns = {
 			.duration_ns = 2310, .start_ns = 84000000000, .cgroup_id = 4711,
 			.has = SETNSMON_HAS_RET | SETNSMON_HAS_TARGET | SETNSMON_HAS_TARGET_NS |
-			       SETNSMON_HAS_OWNER | SETNSMON_HAS_CGROUP,
+			       SETNSMON_HAS_OWNER | SETNSMON_HAS_CGROUP |
+			       SETNSMON_HAS_RELATION,
 			.flags = SETNSMON_FLAG_DENIED,
 			.ret = -1, .fd = 3, .nstype = 0x40000000, .target_type = 0x40000000,
 			.target_inum = 4026531840, .owner_inum = 4026531837,
@@ -425,9 +444,11 @@ static void a_denied_call(void)
 		   "fsuid=1003 gid=100 egid=101 sgid=102 fsgid=103 cap_permitted=0000000000000000 "
 		   "cap_effective=0000000000000000 cap_effective_after=0000000000000000 loginuid= "
 		   "sessionid= cgroup_id=4711 fd=3 fd_kind=nsfs nstype=1073741824 nstype_names=net "
-		   "target.type=net target.inum=4026531840 target.id= target.owner.inum=4026531837 "
+		   "fs_magic= threads= fs_users= target.type=net target.inum=4026531840 target.id= "
+		   "target.owner.inum=4026531837 "
 		   "target.owner.id= target.owner.level=0 target.owner.uid=0 target.relation=same "
-		   "target.pid= target.links= caller_userns.inum=4026531837 caller_userns.level=0 "
+		   "target.pid= target.pid_id= target.userns= target.links= target.cgroup_id= "
+		   "caller_userns.inum=4026531837 caller_userns.level=0 "
 		   "caller_userns.uid=0 before.cgroup=1 before.ipc=2 before.mnt=3 before.net=4 "
 		   "before.pid=5 before.pid_for_children=6 before.time=7 before.time_for_children=8 "
 		   "before.user=9 before.uts=10 after.cgroup=11 after.ipc=12 after.mnt=13 "
@@ -440,7 +461,16 @@ static void a_pidfd_that_joins_three_kinds(void)
 {
 	struct setnsmon_record rec = denied();
 
-	rec.setns.has = 0x3ff & ~SETNSMON_HAS_TARGET_NS;
+	rec.setns.has = 0x1ffff & ~(SETNSMON_HAS_TARGET_NS | SETNSMON_HAS_TARGET_ID);
+	rec.setns.fs_magic = 0xef53;
+	rec.setns.threads = 2;
+	rec.setns.fs_users = 3;
+	rec.setns.target_pid_id = 18;
+	rec.setns.target_cgroup_id = 19;
+	rec.setns.target_userns_id = 20;
+	rec.setns.target_userns_inum = 4026532199;
+	rec.setns.target_userns_level = 1;
+	rec.setns.target_userns_uid = 1000;
 	rec.setns.flags = SETNSMON_FLAG_TO_INIT | SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS;
 	rec.setns.ret = 0;
 	rec.setns.nstype = rec.setns.joined = 0x20000000 | 0x04000000 | 0x00000080;
@@ -463,13 +493,16 @@ static void a_pidfd_that_joins_three_kinds(void)
 		   "fsuid=1003 gid=100 egid=101 sgid=102 fsgid=103 cap_permitted=000001ffffffffff "
 		   "cap_effective=0000000000000000 cap_effective_after=0000000000000001 "
 		   "loginuid=1000 sessionid=3 cgroup_id=4711 fd=3 fd_kind=pidfd nstype=603979904 "
-		   "nstype_names=pid,time,uts target.type= target.inum= target.id= "
+		   "nstype_names=pid,time,uts fs_magic=61267 threads=2 fs_users=3 "
+		   "target.type= target.inum= target.id= "
 		   "target.owner.inum=4026531837 target.owner.id=17 target.owner.level=0 "
-		   "target.owner.uid=0 target.relation=ancestor target.pid=4321 target.links.cgroup=21 "
+		   "target.owner.uid=0 target.relation=ancestor target.pid=4321 target.pid_id=18 "
+		   "target.userns.inum=4026532199 target.userns.id=20 target.userns.level=1 "
+		   "target.userns.uid=1000 target.links.cgroup=21 "
 		   "target.links.ipc=22 target.links.mnt=23 target.links.net=24 target.links.pid=25 "
 		   "target.links.pid_for_children=26 target.links.time=27 "
 		   "target.links.time_for_children=28 target.links.user=29 target.links.uts=30 "
-		   "caller_userns.inum=4026531837 caller_userns.level=0 "
+		   "target.cgroup_id=19 caller_userns.inum=4026531837 caller_userns.level=0 "
 		   "caller_userns.uid=0 before.cgroup=1 before.ipc=2 before.mnt=3 before.net=4 "
 		   "before.pid=5 before.pid_for_children=6 before.time=7 before.time_for_children=8 "
 		   "before.user=9 before.uts=10 after.cgroup=11 after.ipc=12 after.mnt=13 "
@@ -493,7 +526,8 @@ static void a_call_of_unknown_return_on_no_target(void)
 		   "ns_pid=12 ns_tid=13 comm=nsenter start_ns=84000000000 uid=1000 euid=1001 suid=1002 "
 		   "fsuid=1003 gid=100 egid=101 sgid=102 fsgid=103 cap_permitted=0000000000000000 "
 		   "cap_effective=0000000000000000 cap_effective_after= loginuid= sessionid= "
-		   "cgroup_id= fd=-1 fd_kind=none nstype=1 nstype_names= target= "
+		   "cgroup_id= fd=-1 fd_kind=none nstype=1 nstype_names= fs_magic= "
+		   "threads= fs_users= target= "
 		   "caller_userns.inum=4026531837 caller_userns.level=0 caller_userns.uid=0 "
 		   "before.cgroup=1 before.ipc=2 before.mnt=3 before.net=4 before.pid=5 "
 		   "before.pid_for_children=6 before.time=7 before.time_for_children=8 "

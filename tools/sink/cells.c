@@ -289,13 +289,16 @@ static void fill_owner(struct cell *cell, const struct setnsmon_record *rec)
 	cell_add(cell, "%s", relation_name(s->relation));
 }
 
-/* Leaves out userns-cross beside upward, which implies it. */
+/* Leaves out userns-cross beside upward and targets-init beside to-init, which imply them. */
 static void fill_flags(struct cell *cell, const struct setnsmon_record *rec)
 {
 	const u32 notable = SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS |
-			    SETNSMON_FLAG_CAPS_GAINED | SETNSMON_FLAG_RACED;
+			    SETNSMON_FLAG_CAPS_GAINED | SETNSMON_FLAG_RACED |
+			    SETNSMON_FLAG_TARGETS_INIT;
 	u32 flags = rec->setns.flags;
 
+	if (flags & SETNSMON_FLAG_TO_INIT)
+		flags &= ~SETNSMON_FLAG_TARGETS_INIT;
 	if (flags & notable)
 		cell->style = STYLE_NOTABLE;
 	if (flags & SETNSMON_FLAG_UPWARD)

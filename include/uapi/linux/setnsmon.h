@@ -171,11 +171,12 @@ enum setnsmon_fd_kind {
 };
 
 /*
- * Position of the user namespace that owns the target, relative to the user
- * namespace of the caller: &struct setnsmon_setns.relation.
+ * Position of a user namespace relative to the user namespace of the caller:
+ * &struct setnsmon_setns.relation. It is the position of the one that owns the target, or
+ * of the target itself if that is a user namespace.
  */
 enum setnsmon_relation {
-	SETNSMON_RELATION_NONE		= 0,	/* the target has no owner */
+	SETNSMON_RELATION_NONE		= 0,	/* not known */
 	SETNSMON_RELATION_SAME		= 1,
 	SETNSMON_RELATION_ANCESTOR	= 2,	/* parent, or further up */
 	SETNSMON_RELATION_DESCENDANT	= 3,	/* child, or further down */
@@ -200,21 +201,29 @@ enum setnsmon_class {
 #define SETNSMON_HAS_RET		(1U << 0) /* ret, after, joined, cap_effective_after, duration_ns */
 #define SETNSMON_HAS_TARGET		(1U << 1) /* fd named a namespace or a process */
 #define SETNSMON_HAS_TARGET_NS		(1U << 2) /* target_type, target_inum (nsfs only) */
-#define SETNSMON_HAS_OWNER		(1U << 3) /* owner_*, relation */
+#define SETNSMON_HAS_OWNER		(1U << 3) /* owner_* */
 #define SETNSMON_HAS_TARGET_PID		(1U << 4) /* target_pid (pidfd only) */
 #define SETNSMON_HAS_TARGET_LINKS	(1U << 5) /* target_links (pidfd only) */
-#define SETNSMON_HAS_NS_IDS		(1U << 6) /* target_id, owner_id: Linux 6.18 or later */
+#define SETNSMON_HAS_NS_IDS		(1U << 6) /* owner_id, target_userns_id: Linux 6.18 or later */
 #define SETNSMON_HAS_LOGINUID		(1U << 7) /* loginuid was set (and the kernel has audit) */
 #define SETNSMON_HAS_SESSIONID		(1U << 8) /* sessionid was set (and the kernel has audit) */
 #define SETNSMON_HAS_CGROUP		(1U << 9) /* cgroup_id */
+#define SETNSMON_HAS_RELATION		(1U << 10) /* relation */
+#define SETNSMON_HAS_TARGET_ID		(1U << 11) /* target_id */
+#define SETNSMON_HAS_TARGET_USERNS	(1U << 12) /* target_userns_* */
+#define SETNSMON_HAS_TARGET_CGROUP	(1U << 13) /* target_cgroup_id (pidfd only) */
+#define SETNSMON_HAS_SHARING		(1U << 14) /* threads, fs_users */
+#define SETNSMON_HAS_FS_MAGIC		(1U << 15) /* fs_magic */
+#define SETNSMON_HAS_PID_IDS		(1U << 16) /* target_pid_id: Linux 6.9 or later */
 
 /* Remarkable properties of a call: &struct setnsmon_setns.flags. */
 #define SETNSMON_FLAG_DENIED		(1U << 0) /* refused with EPERM or EACCES */
 #define SETNSMON_FLAG_TO_INIT		(1U << 1) /* ended in an initial namespace that it was not in before;
 						   * with RET_UNKNOWN: would have, if it succeeded */
-#define SETNSMON_FLAG_UPWARD		(1U << 2) /* target owned by an ancestor of the caller's user namespace,
-						   * or the initial user namespace, seen from below */
-#define SETNSMON_FLAG_USERNS_CROSS	(1U << 3) /* target not owned by the caller's user namespace */
+#define SETNSMON_FLAG_UPWARD		(1U << 2) /* asked for a namespace that an ancestor of the caller's user
+						   * namespace owns, or for such an ancestor itself */
+#define SETNSMON_FLAG_USERNS_CROSS	(1U << 3) /* asked for a namespace that another user namespace than the
+						   * caller's owns, or for another user namespace */
 #define SETNSMON_FLAG_CAPS_GAINED	(1U << 4) /* cap_effective_after has bits that cap_effective lacks */
 #define SETNSMON_FLAG_RACED		(1U << 5) /* fd named something else at entry than what was committed.
 						   * Judged by the caller's links: not set if they cannot tell
@@ -224,6 +233,13 @@ enum setnsmon_class {
 #define SETNSMON_FLAG_KERNEL_COMPAT	(1U << 7) /* came by the 32-bit entry */
 #define SETNSMON_FLAG_ROOT_MOVED	(1U << 8) /* changed the caller's root or working directory */
 #define SETNSMON_FLAG_SELFTEST		(1U << 9) /* fd is -1 and nstype SETNSMON_SELFTEST_NSTYPE */
+#define SETNSMON_FLAG_TARGETS_INIT	(1U << 10) /* asked for an initial namespace that it is not in, even if
+						    * refused */
+/*
+ * TARGETS_INIT, UPWARD and USERNS_CROSS concern only namespaces that the caller is not in: a
+ * call for the namespace that the caller is in goes nowhere. With several kinds (pidfd), one
+ * such namespace is enough.
+ */
 
 /*
  * The nstype of a call that a program makes to test the module. Together with the fd -1
@@ -235,9 +251,8 @@ enum setnsmon_class {
  * struct setnsmon_setns - one call of setns(2)
  *
  * All ids of users, groups and processes are those of the initial namespaces, except
- * @ns_pid and @ns_tid. Everything up to @target_links is as of the entry of the call.
- * The rest is as of its return; setns(2) can change only @cap_effective_after and
- * @after of it.
+ * @ns_pid and @ns_tid. @duration_ns, @ret, @joined, @cap_effective_after and @after are as
+ * of the return of the call. Everything else is as of its entry, or cannot be changed by it.
  *
  * @duration_ns: time from entry to return, on the monotonic clock
  * @start_ns: start of the calling process on the boot clock; together with @pid it
@@ -247,8 +262,9 @@ enum setnsmon_class {
  * @cap_permitted: capability set of the calling thread, bit n is capability n
  * @cap_effective: likewise
  * @cap_effective_after: the effective set when the call returned
- * @target_id: 64-bit id of the target namespace (ns_common.ns_id), which is never
- *	reused; zero on kernels before Linux 6.18
+ * @target_id: 64-bit id of the target namespace, which is never reused: ns_common.ns_id
+ *	since Linux 6.18; before that the cookie of a network namespace (SO_NETNS_COOKIE,
+ *	Linux 5.12 or later), and nothing for another kind
  * @owner_id: 64-bit id of the owning user namespace, likewise
  * @has: SETNSMON_HAS_* bits
  * @flags: SETNSMON_FLAG_* bits
@@ -264,9 +280,11 @@ enum setnsmon_class {
  * @target_pid: the process that a pidfd named, even if it has ended. Not valid (see
  *	SETNSMON_HAS_TARGET_PID) until the layout of this kernel's pidfds is verified,
  *	which happens with the first pidfd of a living process
- * @owner_inum: the user namespace that owns the target (for a pidfd: the user
- *	namespace of the process): inode number. The initial user namespace
- *	has no owner
+ * @owner_inum: the user namespace that owns the target: inode number. The owner of a
+ *	user namespace is its parent, and the initial one has none. For a pidfd: the owner of
+ *	the namespaces that @nstype asks for. Of several owners it is the one that stands
+ *	highest (and of those, the one whose @relation crosses most). Not valid if the
+ *	links of the process could not be read
  * @owner_level: its depth below the initial user namespace, which is 0
  * @owner_uid: the user that made it
  * @caller_userns_inum: the caller's user namespace: inode number
@@ -291,6 +309,22 @@ enum setnsmon_class {
  * @after: the same at return
  * @target_links: the ten links of the process that a pidfd named, at entry; a
  *	single link that it lacked is zero
+ * @target_userns_id: 64-bit id of the user namespace of the process that a pidfd named,
+ *	or of the target if that is a user namespace
+ * @target_userns_inum: its inode number
+ * @target_userns_level: its depth
+ * @target_userns_uid: the user that made it
+ * @target_cgroup_id: cgroup of the process that a pidfd named, like @cgroup_id
+ * @target_pid_id: 64-bit id of the process that a pidfd named, which is never reused: the
+ *	inode number of its pidfd; zero on kernels before Linux 6.9
+ * @threads: threads of the calling process, at entry. EINVAL or EUSERS if it has several
+ *	and asks for a user or time namespace. Only with targets on which the result may
+ *	depend on it: see SETNSMON_HAS_SHARING
+ * @fs_users: tasks that share the caller's root and working directory, itself included, at
+ *	entry. EINVAL if there are several and it asks for a user or mount namespace. Valid
+ *	with @threads
+ * @fs_magic: if @fd named a file that is neither a namespace nor a process: the type of its
+ *	file system, as statfs(2) reports it (f_type)
  * @abi: enum setnsmon_abi
  * @fd_kind: enum setnsmon_fd_kind
  * @relation: enum setnsmon_relation
@@ -310,17 +344,17 @@ struct setnsmon_setns {
 	__s32 fd;
 	__u32 nstype;
 	__u32 target_type;
-	__u32 target_inum;
 	__u32 target_pid;
-	__u32 owner_inum;
+	__u32 target_inum;
 	__u32 owner_level;
 	__u32 owner_uid;
-	__u32 caller_userns_inum;
+	__u32 owner_inum;
 	__u32 caller_userns_level;
 	__u32 caller_userns_uid;
-	__u8 abi;
+	__u32 caller_userns_inum;
 	__u8 fd_kind;
 	__u8 relation;
+	__u8 abi;
 	__u8 call_class;
 	__u32 before[SETNSMON_LINKS];
 	__u32 target_links[SETNSMON_LINKS];
@@ -347,8 +381,17 @@ struct setnsmon_setns {
 	__u32 fsgid;
 	__u32 loginuid;
 	__u32 sessionid;
-	__u32 pad2;
+	__u32 fs_magic;
 	__u8 comm[SETNSMON_COMM_LEN];
+	__u64 target_userns_id;
+	__u64 target_cgroup_id;
+	__u64 target_pid_id;
+	__u32 target_userns_level;
+	__u32 target_userns_uid;
+	__u32 target_userns_inum;
+	__u32 threads;
+	__u32 fs_users;
+	__u32 pad2;
 };
 
 /**

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -357,23 +358,25 @@ def container_counts(check):
 
 KERNEL_HALF = 0xffff800000000000
 HAS = {"ret": 1, "target": 2, "target_ns": 4, "owner": 8, "target_pid": 16, "target_links": 32,
-       "ns_ids": 64, "loginuid": 128, "sessionid": 256, "cgroup": 512}
+       "ns_ids": 64, "loginuid": 128, "sessionid": 256, "cgroup": 512, "relation": 1024,
+       "target_id": 2048, "userns": 4096, "target_cgroup": 8192, "sharing": 1 << 14,
+       "fs_magic": 1 << 15, "pid_ids": 1 << 16}
 
 # The record of <linux/setnsmon.h>: name, format, count, and the bits of "has" without which
 # the member is zero
 LAYOUT = [
     ("type", "H", 1, 0), ("size", "H", 1, 0), ("cpu", "I", 1, 0), ("seq", "Q", 1, 0),
     ("boot_ns", "Q", 1, 0), ("real_ns", "Q", 1, 0),
-    ("target_id", "Q", 1, HAS["target_ns"] | HAS["ns_ids"]),
+    ("target_id", "Q", 1, HAS["target_id"]),
     ("owner_id", "Q", 1, HAS["owner"] | HAS["ns_ids"]),
     ("cap_permitted", "Q", 1, 0), ("cap_effective", "Q", 1, 0),
     ("has", "I", 1, 0), ("flags", "I", 1, 0), ("fd", "i", 1, 0), ("nstype", "I", 1, 0),
-    ("target_type", "I", 1, HAS["target_ns"]), ("target_inum", "I", 1, HAS["target_ns"]),
-    ("target_pid", "I", 1, HAS["target_pid"]), ("owner_inum", "I", 1, HAS["owner"]),
-    ("owner_level", "I", 1, HAS["owner"]), ("owner_uid", "I", 1, HAS["owner"]),
-    ("caller_userns_inum", "I", 1, 0), ("caller_userns_level", "I", 1, 0),
-    ("caller_userns_uid", "I", 1, 0), ("abi", "B", 1, 0), ("fd_kind", "B", 1, 0),
-    ("relation", "B", 1, HAS["owner"]), ("call_class", "B", 1, 0),
+    ("target_type", "I", 1, HAS["target_ns"]), ("target_pid", "I", 1, HAS["target_pid"]),
+    ("target_inum", "I", 1, HAS["target_ns"]), ("owner_level", "I", 1, HAS["owner"]),
+    ("owner_uid", "I", 1, HAS["owner"]), ("owner_inum", "I", 1, HAS["owner"]),
+    ("caller_userns_level", "I", 1, 0), ("caller_userns_uid", "I", 1, 0),
+    ("caller_userns_inum", "I", 1, 0), ("fd_kind", "B", 1, 0),
+    ("relation", "B", 1, HAS["relation"]), ("abi", "B", 1, 0), ("call_class", "B", 1, 0),
     ("before", "I", 10, 0), ("target_links", "I", 10, HAS["target_links"]),
     ("duration_ns", "Q", 1, HAS["ret"]), ("start_ns", "Q", 1, 0),
     ("cgroup_id", "Q", 1, HAS["cgroup"]), ("cap_effective_after", "Q", 1, HAS["ret"]),
@@ -382,9 +385,21 @@ LAYOUT = [
     ("ns_tid", "I", 1, 0), ("uid", "I", 1, 0), ("gid", "I", 1, 0), ("suid", "I", 1, 0),
     ("sgid", "I", 1, 0), ("euid", "I", 1, 0), ("egid", "I", 1, 0), ("fsuid", "I", 1, 0),
     ("fsgid", "I", 1, 0), ("loginuid", "I", 1, HAS["loginuid"]),
-    ("sessionid", "I", 1, HAS["sessionid"]), ("pad2", "I", 1, None), ("comm", "B", 16, 0)]
-SIZE = sum(struct.calcsize("=" + kind) * count for _, kind, count, _ in LAYOUT)
-COMM_AT = SIZE - 16
+    ("sessionid", "I", 1, HAS["sessionid"]), ("fs_magic", "I", 1, HAS["fs_magic"]), ("comm", "B", 16, 0),
+    ("target_userns_id", "Q", 1, HAS["userns"] | HAS["ns_ids"]),
+    ("target_cgroup_id", "Q", 1, HAS["target_cgroup"]),
+    ("target_pid_id", "Q", 1, HAS["target_pid"] | HAS["pid_ids"]),
+    ("target_userns_level", "I", 1, HAS["userns"]), ("target_userns_uid", "I", 1, HAS["userns"]),
+    ("target_userns_inum", "I", 1, HAS["userns"]), ("threads", "I", 1, HAS["sharing"]),
+    ("fs_users", "I", 1, HAS["sharing"]), ("pad2", "I", 1, None)]
+
+
+def bytes_of(rows):
+    return sum(struct.calcsize("=" + kind) * count for _, kind, count, _ in rows)
+
+
+SIZE = bytes_of(LAYOUT)
+COMM_AT = bytes_of(itertools.takewhile(lambda row: row[0] != "comm", LAYOUT))
 
 # The values of fields whose bytes can look like the upper half of an address: counters of a
 # guest that has run for less than five hours, all existing capabilities, numbers of
@@ -395,10 +410,14 @@ MAY_BE = {
     "seq": range(1 << 32), "cgroup_id": range(1 << 32), "duration_ns": range(1 << 40),
     "boot_ns": range(1 << 44), "start_ns": range(1 << 44),
     "real_ns": range(1600000000 * 10**9, 2500000000 * 10**9),
-    "target_id": range(1 << 40), "owner_id": range(1 << 40),
+    **dict.fromkeys(("target_id", "owner_id", "target_userns_id", "target_pid_id"),
+                    range(1 << 40)),
+    "target_cgroup_id": range(1 << 32), "threads": range(1 << 16), "fs_users": range(1 << 16),
+    # MAGIC of tmpfs, ext4, proc, sysfs, sockets, pipes, and so on: none looks like an address.
+    "fs_magic": range(1 << 32),
     **dict.fromkeys(("cap_permitted", "cap_effective", "cap_effective_after"), range(1 << 41)),
     **dict.fromkeys(("target_inum", "owner_inum", "caller_userns_inum", "before", "after",
-                     "target_links"), NAMESPACE),
+                     "target_links", "target_userns_inum"), NAMESPACE),
     "ret": range(-4095, 0), "fd": (-1, -100), "nstype": (0xffffffff,)}
 
 

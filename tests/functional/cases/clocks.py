@@ -107,7 +107,7 @@ def read_along(check):
             ended = process.poll() is not None
             part = b""
             try:
-                part = os.read(fd, 360 * 7)
+                part = os.read(fd, 408 * 7)
                 parts.append(part)
             except BlockingIOError:
                 if ended:

@@ -19,7 +19,7 @@ from records import device_lines, flatten, parse_json, parse_line, read_all, rea
 from tap import Skip, case, run_cases
 
 IOC_FORMAT, IOC_COUNTERS = 0x4004df01, 0x8050df02
-RECORD = 360
+RECORD = 408
 
 
 for each in ("device_abi", "device_abi32"):

@@ -515,7 +515,7 @@ def each_of_asking(check):
     tried = 0
     with Faults() as faults, module(ring_records=16):
         act("open", "/proc/self/ns/uts", "calls", 3, 0)
-        for request, answer in ((IOC_INFO, struct.pack("4I", 1, 360, os.cpu_count(), 16)),
+        for request, answer in ((IOC_INFO, struct.pack("4I", 1, 408, os.cpu_count(), 16)),
                                 (IOC_COUNTERS, struct.pack("8Q", 3, 3, 0, 0, 1, 0, 0, 0))):
             for number, (device, buffer, done, error), site in faults.sweep(
                     IOCTL, ioctl_into(request), lambda: (open_binary(), untouched(4096))):

@@ -13,7 +13,7 @@ import os
 from actors import Actor, holder
 from guest import ACTOR32, must
 from namespaces import ALL_KINDS, KINDS
-from oracle import check_record, scenario, watch
+from oracle import check_record, fdinfo_of, pid_id_of, scenario, watch
 from scenes import play, scene
 from tap import add_case, run_cases
 
@@ -86,7 +86,7 @@ def bind_mount():
         os.unlink(path)
 
 
-@scene("one process, four calls in a row", ret=0)
+@scene("one process, four calls in a row", ret=-errno.EINVAL)
 def in_a_row():
     with elsewhere() as pid:
         return scenario("open", f"/proc/{pid}/ns/uts", "call", 0, "open", "/proc/1/ns/uts",
@@ -143,20 +143,22 @@ for kind in ("net", "mnt", "uts", "cgroup"):
 # -- user namespaces --
 
 @scene("upward: from a user namespace to net of the one above", ret=-errno.EPERM,
-       flags=["denied", "upward", "userns-cross"])
+       flags=["denied", "targets-init", "upward", "userns-cross"])
 def upward():
-    return scenario("open", "/proc/1/ns/net", "unshare", KINDS["user"], "map", "call", 0)
+    return scenario("open", "/proc/1/ns/net", "unshare", KINDS["user"] | KINDS["net"], "map",
+                    "call", 0)
 
 
 @scene("upward: from two user namespaces down to net of the first", ret=-errno.EPERM,
        flags=["denied", "upward", "userns-cross"])
 def two_upward():
-    return scenario("open", "/proc/1/ns/net", "unshare", KINDS["user"], "map",
-                    "unshare", KINDS["user"], "map", "call", 0)
+    with holder("unshare", KINDS["user"] | KINDS["net"], "map") as pid:
+        return scenario("open", f"/proc/{pid}/ns/user", "call", 0, "open", f"/proc/{pid}/ns/net",
+                        "unshare", KINDS["user"] | KINDS["net"], "map", "call", 0, nstypes=(0, 0))
 
 
 @scene("upward: to the user namespace of the host", ret=-errno.EPERM,
-       flags=["denied", "upward", "userns-cross"])
+       flags=["denied", "targets-init", "upward", "userns-cross"])
 def upward_to_initial_user():
     return scenario("open", "/proc/1/ns/user", "unshare", KINDS["user"], "map", "call", 0)
 
@@ -189,11 +191,91 @@ def owned_by_a_user():
 
 
 @scene("a user gains capabilities in a user namespace of its own", ret=0,
-       flags=["caps-gained"])
+       flags=["userns-cross", "caps-gained"])
 def caps_gained():
     ids = ["setgid", 1000, 1000, 1000, 1000, "setuid", 1000, 1000, 1000, 1000]
     with holder(*ids, "unshare", KINDS["user"], "map") as pid:
         return scenario("open", f"/proc/{pid}/ns/user", *ids, "call", 0)
+
+
+ALICE = ["setgid", 1000, 1000, 1000, 1000, "setuid", 1000, 1000, 1000, 1000]
+BOB = ["setgid", 1001, 1001, 1001, 1001, "setuid", 1001, 1001, 1001, 1001]
+
+
+@scene("another user's user namespace: it is hers, and the step is a large one",
+       ret=-errno.EPERM, flags=["denied", "userns-cross"])
+def user_of_another():
+    with holder(*ALICE, "unshare", KINDS["user"], "map") as pid:
+        return scenario("open", f"/proc/{pid}/ns/user", *BOB, "call", 0)
+
+
+@scene("a pidfd whose net is the host's: the owner is that of net, not of the process", ret=0,
+       flags=["to-init", "targets-init"])
+def net_of_the_host():
+    with holder(*ALICE, "unshare", KINDS["user"], "map") as pid:
+        return scenario("pidfd", pid, "unshare", KINDS["net"], "call", KINDS["net"],
+                        nstypes=[KINDS["net"]])
+
+
+def from_inside(*words, kinds):
+    """Tries the net of the host by a pidfd, from the user namespace of the process behind it."""
+    with holder(*ALICE, "unshare", KINDS["user"], "map") as pid:
+        return scenario(*words, "open", f"/proc/{pid}/ns/user", "call", 0, "pidfd", pid,
+                        "call", kinds, nstypes=(0, kinds))
+
+
+@scene("the same pidfd, from inside, of a caller in another net", ret=-errno.EPERM,
+       flags=["denied", "targets-init", "upward", "userns-cross"])
+def upward_by_pidfd():
+    return from_inside("unshare", KINDS["net"], kinds=KINDS["net"])
+
+
+@scene("the same pidfd, from inside, of a caller in that net: refused all the same",
+       ret=-errno.EPERM, flags=["denied", "upward", "userns-cross"])
+def upward_by_pidfd_in_place():
+    return from_inside(kinds=KINDS["net"])
+
+
+@scene("several kinds by a pidfd: the flags of each of them", ret=-errno.EPERM,
+       flags=["denied", "targets-init", "upward", "userns-cross"])
+def upward_by_one_of_several():
+    return from_inside("unshare", KINDS["net"] | KINDS["uts"],
+                       kinds=KINDS["net"] | KINDS["uts"])
+
+
+for each in ("cgroup", "ipc", "net", "uts"):
+    @scene(f"{each} of the host, from below but in that namespace already: nowhere to go",
+           ret=-errno.EPERM, flags=["denied"])
+    def nowhere_to_go(kind=each):
+        return scenario("open", f"/proc/1/ns/{kind}", "unshare", KINDS["user"], "map", "call", 0)
+
+
+@scene("one's own user namespace, from inside", ret=-errno.EINVAL, flags=[])
+def own_user_from_inside():
+    return scenario("unshare", KINDS["user"], "map", "open", "/proc/self/ns/user", "call", 0)
+
+
+for each in ("mnt", "net", "pid"):
+    @scene(f"root of a container tries {each} of the host", ret=-errno.EPERM,
+           flags=["denied", "targets-init", "upward", "userns-cross"])
+    def tries_the_host(kind=each):
+        return scenario("open", f"/proc/1/ns/{kind}", "unshare", ALL_KINDS, "map", "fork",
+                        "call", 0, tid=wait_child)
+
+
+# -- what a caller shares --
+
+for each, error in (("user", errno.EINVAL), ("mnt", errno.EINVAL), ("time", errno.EUSERS)):
+    @scene(f"a caller with two threads and {each} of another process", ret=-error)
+    def with_threads(kind=each):
+        with everywhere() as pid:
+            return scenario("open", f"/proc/{pid}/ns/{kind}", "thread", "call", 0)
+
+
+@scene("a caller that shares its root with another process", ret=-errno.EINVAL)
+def with_shared_root():
+    with everywhere() as pid:
+        return scenario("sharer", "open", f"/proc/{pid}/ns/mnt", "call", 0)
 
 
 # -- the caller --
@@ -352,6 +434,13 @@ def pidfd_upward():
                     nstypes=[KINDS["net"]])
 
 
+def pidfd_of(pid):
+    """Returns the number of the one pidfd of a process."""
+    numbers = [number for number in os.listdir(f"/proc/{pid}/fd")
+               if "Pid" in fdinfo_of(pid, number)]
+    return numbers[0]
+
+
 @scene("a pidfd of a process that is gone", fd_kind="pidfd", ret=-errno.ESRCH)
 def pidfd_gone():
     victim = Actor("hold")
@@ -359,11 +448,13 @@ def pidfd_gone():
     actor = Actor("pidfd", victim.process.pid, "hold", "talk", "call", KINDS["net"])
     actor.tid = None
     actor.expect("hold")
+    pid_id = pid_id_of(f"/proc/{actor.process.pid}/fd/{pidfd_of(actor.process.pid)}")
     victim.kill()               # and reaped
     actor.go()
     expected, clocks = watch(actor, KINDS["net"])
     # fdinfo shows -1 now, but the record still has the process that the pidfd was made for.
     expected["target"]["pid"] = victim.process.pid
+    expected["target"]["pid_id"] = pid_id
     actor.end()
     return [(expected, clocks)]
 
@@ -379,7 +470,7 @@ def main():
             mine = [r for r in records if r["tid"] == expected["tid"]]
             if not check.eq(len(mine), len(seen), "records of this thread"):
                 return
-            if number == 0:
+            if number == len(seen) - 1:
                 for key, value in claims.items():
                     check.eq(expected[key], value, f"the oracle's {key}")
             check_record(check, mine[number], expected, clocks)

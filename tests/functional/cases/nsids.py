@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The 64-bit ids of namespaces, which are never reused. The oracle is ioctl(NS_GET_ID) on
 this process's own copy of the descriptor. If it returns an id, the record has the same one,
-in all three formats. If the kernel lacks the ioctl (before Linux 6.18), the record has no id,
+in all three formats. If the kernel lacks the ioctl (before Linux 6.18), only a network
+namespace has an id, its cookie, as a socket in it reports it. The record has no other id,
 even if an older ioctl (NS_GET_MNTNS_ID) returns one."""
 
 import contextlib
@@ -11,7 +12,7 @@ import os
 import struct
 
 from actors import act, holder
-from guest import ACTOR, ACTOR32, module, unload
+from guest import ACTOR, ACTOR32, module, must, unload
 from namespaces import ALL_KINDS, KINDS, NS_GET_USERNS, id_of, links_of
 from records import device_lines, held, parse_line, read_json
 from tap import Skip, case, run_cases
@@ -37,17 +38,36 @@ def id_at(path):
         os.close(fd)
 
 
+def cookie_at(path):
+    """Returns the cookie of a network namespace, as a socket in it reports it."""
+    done = must("nsenter", f"--net={path}", "python3", "-c", COOKIE)
+    return done.stdout.strip() or None
+
+
+COOKIE = """
+import socket, struct
+with socket.socket() as probe:
+    try:
+        print(struct.unpack("Q", probe.getsockopt(socket.SOL_SOCKET, 71, 8))[0])
+    except OSError:
+        pass    # SO_NETNS_COOKIE is new in Linux 5.14
+"""
+
+
 def ids_at(path):
     """Returns the ids of a namespace and of its owner, as the kernel reports them to root."""
     with contextlib.ExitStack() as close:
         fd = os.open(path, os.O_RDONLY)
         close.callback(os.close, fd)
+        target = id_of(fd)
+        if not target and path.endswith("/net"):
+            target = cookie_at(path)
         try:
             owner = fcntl.ioctl(fd, NS_GET_USERNS)
         except PermissionError:
-            return id_of(fd), None      # the initial user namespace has no owner
+            return target, None      # the initial user namespace has no owner
         close.callback(os.close, owner)
-        return id_of(fd), id_of(owner)
+        return target, id_of(owner)
 
 
 def kernel_has_ids():
@@ -73,24 +93,23 @@ def compare(check, expected):
 
 
 def one_by_one(paths, program=ACTOR, first=()):
-    """Makes each call by an actor of its own. Returns a list for compare()."""
-    expected = []
+    """Makes each call by an actor of its own."""
     for path in paths:
-        expected.append((path, *ids_at(path)))
         act("open", path, *first, "call", 0, program=program)
-    return expected
 
 
 for owners, where in (("the initial user namespace", elsewhere), ("one below", everywhere)):
     @case(f"each kind of namespace, owned by {owners}: 64-bit and 32-bit callers, and refused ones")
     def kinds(check, where=where):
-        with module(), where() as pid:
+        with where() as pid:
             paths = [f"/proc/{pid}/ns/{kind}" for kind in KINDS]
-            expected = (one_by_one(paths) + one_by_one(paths, program=ACTOR32) +
-                        one_by_one(paths, first=NOBODY))
-            compare(check, expected)
+            ids = [(path, *ids_at(path)) for path in paths]
+            with module():
+                for options in ({}, {"program": ACTOR32}, {"first": NOBODY}):
+                    one_by_one(paths, **options)
+                compare(check, 3 * ids)
         if kernel_has_ids():
-            ids = [target for _, target, _ in expected]
+            ids = [target for _, target, _ in ids]
             check(None not in ids, f"ids: {ids}")
             # With the initial owner, user is the caller's own, which counts as well.
             check.eq(len(set(ids)), len(KINDS), "different ids")
@@ -98,8 +117,11 @@ for owners, where in (("the initial user namespace", elsewhere), ("one below", e
 
 @case("the namespaces that the kernel began with")
 def initial(check):
+    paths = [f"/proc/1/ns/{kind}" for kind in KINDS]
+    ids = [(path, *ids_at(path)) for path in paths]
     with module():
-        compare(check, one_by_one(f"/proc/1/ns/{kind}" for kind in KINDS))
+        one_by_one(paths)
+        compare(check, ids)
 
 
 @case("the id of a mount namespace is also what NS_GET_MNTNS_ID says")
@@ -117,14 +139,15 @@ def mount_namespace(check):
     check.eq(record["target"]["id"], wanted, "id")
 
 
-@case("a pidfd: no id of its own, that of the process's user namespace as the owner's")
+@case("a pidfd: no id of its own, that of the owner of the namespaces asked for")
 def pidfd(check):
     with module(), everywhere() as pid:
         act("pidfd", pid, "call", KINDS["net"])
         act("pidfd", pid, *NOBODY, "call", ALL_KINDS)
         act("pidfd", 1, "call", KINDS["uts"])
         below, host = id_at(f"/proc/{pid}/ns/user"), id_at("/proc/1/ns/user")
-        compare(check, [("of one below", None, below), ("refused", None, below),
+        # The owner of a user namespace is the one above.
+        compare(check, [("of one below", None, below), ("refused", None, host),
                         ("of process 1", None, host)])
 
 

@@ -15,8 +15,9 @@ import time
 
 from actors import Actor, holder
 from fd_matrix import (CALLS, CALLS32, HOST, NOBODY, Fds, Seen, Target, Try, attempt,
-                       process_facts, run_scenes)
+                       run_scenes)
 from namespaces import ALL_KINDS, KINDS, UserNs
+from oracle import ended_process
 from scenes import scene
 from tap import Skip
 
@@ -214,7 +215,8 @@ def gone():
     with Fds() as fds:
         actor = Actor("hold")
         actor.expect("hold")
-        pidfd = Target("gone", fds.pidfd(actor.process.pid), process_facts(actor.process.pid))
+        fd = fds.pidfd(actor.process.pid)
+        pidfd = Target("gone", fd, ended_process(actor.process.pid, fd))
         actor.kill()
         tries = [Try(pidfd, nstype, ESRCH) for nstype in (*KINDS.values(), ALL_KINDS)]
         tries += [Try(pidfd, nstype, EINVAL) for nstype in (0, 1, -1)]
@@ -294,7 +296,7 @@ def out_of_memory():
     with everywhere() as pid, memory_group() as group, Fds() as fds:
         # On 5.10 only the new credentials of a join are charged to the group.
         user, = links(fds, pid, ("user",))
-        _, target, _ = user.as_seen_by(HOST)
+        target = user.known().as_target(0, HOST)
         actor = Actor("starve", group, children, user.fd, program=CALLS, pass_fds=[user.fd])
         try:
             actor.expect("hold")
@@ -308,7 +310,7 @@ def out_of_memory():
         seen.append(Seen({"tid": tid, "fd": -1, "ret": EBADF}))
         seen.append(Seen({"tid": tid, "fd": user.fd, "fd_kind": "nsfs", "target": target,
                           "nstype": 0, "ret": ret, "errno": "ENOMEM" if ret else None,
-                          "joined": [] if ret else ["user"], "flags": ["kernel-compat"]}))
+                          "joined": [] if ret else ["user"], "flags": ["userns-cross", "kernel-compat"]}))
     rets = {ret for _, ret in starved}
     if ENOMEM not in rets or rets - {0, ENOMEM}:
         raise RuntimeError(f"results: {rets}")

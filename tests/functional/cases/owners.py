@@ -165,7 +165,7 @@ for each in (None, "a", "aa", "b"):
         mine = [Try(Target(f"{kind} of the mixed", fd), 0,
                     result(name, "a-" if kind == "user" else "a", kind))
                 for kind, fd in mixed.links.items()]
-        # The owner for a pidfd is the user namespace of the process.
+        # The owner for a pidfd is that of the namespace that is asked for.
         mine.append(Try(Target("pidfd of the mixed", mixed.pidfd), KINDS["net"],
                         {result(name, "a", "net"), -errno.EPERM}))
         return calls_from(name, mine)

@@ -12,6 +12,7 @@ import os
 from actors import Actor, holder
 from guest import MODULES, PROGS, cpus, module, must, put, run, unload
 from namespaces import ALL_KINDS, KINDS, UserNs, kind_names, links_of
+from oracle import target_of
 from records import read_json
 from tap import Skip, case, run_cases
 
@@ -39,8 +40,9 @@ def watch(target, kinds, *words):
         call.tid, call.fd = actor.expect("ready")
         call.kinds, call.target = kinds, target
         call.links = links_of(target)
-        call.owner = UserNs.of_path(f"/proc/{target}/ns/user")
+        call.facts = target_of(call.tid, call.fd)
         call.before = links_of(call.tid)
+        call.caller = UserNs.of_path(f"/proc/{call.tid}/ns/user")
         actor.go()
         call.ret = actor.expect("done")[0]
         call.after = links_of(call.tid)
@@ -61,8 +63,7 @@ def compare(check, calls):
         check.eq([r["fd_kind"], r["fd"], r["target"]["pid"]], ["pidfd", call.fd, call.target],
                  f"{what}: target")
         check.eq(r["target"]["links"], call.links, f"{what}: links of the process")
-        check.eq([r["target"]["type"], r["target"]["inum"]], [None, None], f"{what}: type, inum")
-        check.eq(r["target"]["owner"], call.owner.as_owner(), f"{what}: owner")
+        check.eq(r["target"], call.facts.as_target(call.kinds, call.caller), f"{what}: target")
         check.eq([r["nstype"], r["nstype_names"]], [call.kinds, kind_names(call.kinds)],
                  f"{what}: requested")
         check.eq(r["ret"], call.ret, f"{what}: ret")

@@ -57,14 +57,16 @@ def plain(check):
         expect(check, *sample("Root joins two namespaces of a rootless container, by a pidfd", ("userns-cross",),
                               "enter"))
         act("comm", "leave", "unshare", MNT, "open", "/proc/1/ns/mnt", "call", MNT)
-        expect(check, *sample("A task comes back into the host's mount namespace", ("to-init", "root-moved"),
-                              "leave"))
-        act("comm", "escape", "open", "/proc/1/ns/net", *ALICE, "unshare", USER, "call", NET)
-        expect(check, *sample("A user in a user namespace of her own tries to join the host's network",
-                              ("denied", "upward", "userns-cross"), "escape"))
+        expect(check, *sample("A task comes back into the host's mount namespace",
+                              ("to-init", "targets-init", "root-moved"), "leave"))
+        act("comm", "escape", "open", "/proc/1/ns/net", *ALICE, "unshare", USER | NET, "call", NET)
+        expect(check, *sample("Root of a rootless container tries to join the host's network",
+                              ("denied", "targets-init", "upward", "userns-cross"), "escape"))
+        act("comm", "again", "open", "/proc/self/ns/net", *ALICE, "unshare", USER, "call", NET)
+        expect(check, *sample("The same try from the host's network: it leads nowhere", ("denied",), "again"))
         with holder(*ALICE, "unshare", USER) as pid:
             act("comm", "own", "open", f"/proc/{pid}/ns/user", *ALICE, "call", USER)
-        expect(check, *sample("A user joins a user namespace that she made", ("caps-gained",), "own"))
+        expect(check, *sample("A user joins a user namespace that she made", ("userns-cross", "caps-gained"), "own"))
         act("comm", "old", "open", "/proc/self/ns/uts", "int80", UTS)
         expect(check, *sample("A call by the 32-bit entry", ("kernel-compat",), "old"))
         act("comm", "file", "open", "/dev/null", "call", 0)

@@ -16,10 +16,10 @@ import tempfile
 
 from actors import Actor, holder
 from fd_matrix import (CALLS, CALLS32, HOST, NOBODY, OTHER, Fds, Seen, Target, Try, attempt,
-                       process_facts, run_scenes)
+                       run_scenes)
 from guest import ACTOR, must
 from namespaces import ALL_KINDS, KINDS, LINKS, NS_GET_PARENT, NS_GET_USERNS, UserNs, links_of
-from oracle import FLAGS, scenario, target_of
+from oracle import FLAGS, ended_process, scenario, target_of
 from scenes import scene
 from tap import Skip
 
@@ -130,14 +130,15 @@ def program(path, kind, *command, status=0, also=()):
     """Runs another program that joins the namespace at path in its own process."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        fd_kind, target, flags = target_of(os.getpid(), fd, HOST)
+        facts = target_of(os.getpid(), fd)
     finally:
         os.close(fd)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if process.wait(30) != status:
         raise RuntimeError(f"{command}: status {process.returncode}")
-    return Seen({"pid": process.pid, "tid": process.pid, "comm": command[0], "fd_kind": fd_kind,
-                 "target": target, "joined": [kind], "ret": 0,
+    flags = facts.flags(0, links_of(os.getpid()), HOST, 0)
+    return Seen({"pid": process.pid, "tid": process.pid, "comm": command[0],
+                 "fd_kind": facts.fd_kind, "target": facts.as_target(0, HOST), "joined": [kind], "ret": 0,
                  "flags": [flag for flag in FLAGS if flag in {*flags, *also}]})
 
 
@@ -152,7 +153,7 @@ def by_programs():
                 for kind in ("cgroup", "ipc", "mnt", "net", "pid", "uts", "time")]
     # It returns from the new one by another call.
     seen.append(program("/proc/self/ns/net", "net", "ip", "netns", "add", "setnsmon-test",
-                        also=["to-init"]))
+                        also=["to-init", "targets-init"]))
     try:
         seen.append(program("/run/netns/setnsmon-test", "net", "ip", "netns", "exec",
                             "setnsmon-test", "true"))
@@ -311,7 +312,8 @@ def pidfd_of_parent():
 @scene("pidfd of a zombie")
 def pidfd_of_zombie():
     with Fds() as fds, a_zombie() as pid:
-        target = Target("zombie", fds.pidfd(pid), process_facts(pid, owner=HOST))
+        fd = fds.pidfd(pid)
+        target = Target("zombie", fd, ended_process(pid, fd, HOST))
         return attempt(Try(target, kinds, -errno.ESRCH) for kinds in (*KINDS.values(), NOT_USER)
                        ) + attempt([Try(target, 0, -errno.EINVAL)])
 
@@ -332,8 +334,9 @@ def a_zombie(*words):
 def pidfd_of_foreign_zombie():
     with Fds() as fds, a_zombie("unshare", KINDS["user"], "map") as pid:
         # /proc still shows this one link of a zombie
-        facts = process_facts(pid, owner=UserNs.of_path(f"/proc/{pid}/ns/user"))
-        target = Target("zombie", fds.pidfd(pid), facts)
+        fd = fds.pidfd(pid)
+        target = Target("zombie", fd,
+                        ended_process(pid, fd, UserNs.of_path(f"/proc/{pid}/ns/user")))
         return attempt([Try(target, KINDS["user"], -errno.ESRCH),
                         Try(target, KINDS["net"], -errno.ESRCH)])
 
@@ -342,7 +345,8 @@ def pidfd_of_foreign_zombie():
 def pidfd_of_reaped():
     with Fds() as fds:
         with a_zombie("unshare", KINDS["user"], "map") as pid:
-            target = Target("gone", fds.pidfd(pid), process_facts(pid))
+            fd = fds.pidfd(pid)
+        target = Target("gone", fd, ended_process(pid, fd))
         return attempt(Try(target, kinds, -errno.ESRCH) for kinds in (*KINDS.values(), ALL_KINDS)
                        ) + attempt([Try(target, 0, -errno.EINVAL)])
 
@@ -353,8 +357,9 @@ def pidfd_without_leader():
         actor = Actor("headless", program=CALLS)
         actor.expect("hold")
         pid = actor.process.pid
-        facts = process_facts(pid, owner=UserNs.of_path(f"/proc/{pid}/ns/user"))
-        target = Target("headless", fds.pidfd(pid), facts)
+        fd = fds.pidfd(pid)
+        target = Target("headless", fd,
+                        ended_process(pid, fd, UserNs.of_path(f"/proc/{pid}/ns/user")))
         seen = attempt(Try(target, kinds, -errno.ESRCH) for kinds in (KINDS["net"], NOT_USER))
         actor.go()
         actor.end()

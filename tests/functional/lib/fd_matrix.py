@@ -10,15 +10,15 @@ import os
 
 from guest import PROGS, must
 from namespaces import LINKS, UserNs, kind_names
-from oracle import check_record, differences, outcome, relate, target_of
+from oracle import Facts, check_record, differences, outcome, target_of
 from scenes import play
 from tap import Skip, add_case, run_cases
 
 CALLS = PROGS + "/fd_matrix"
 CALLS32 = PROGS + "/fd_matrix32"
 HOST = UserNs.of_path("/proc/self/ns/user")
-NOBODY = ("none", None, set())
-OTHER = ("other", None, set())
+NOBODY = Facts("none")
+OTHER = Facts("other")
 
 ABI = {"libc": "x86_64", "syscall": "x86_64", "dirty": "x86_64", "dirtier": "x86_64",
        "int80": "i386", "int80-dirty": "i386", "far": "i386", "vsyscall": "i386", "x32": "x32",
@@ -26,16 +26,15 @@ ABI = {"libc": "x86_64", "syscall": "x86_64", "dirty": "x86_64", "dirtier": "x86
 
 
 class Target:
-    """A file descriptor of this process, and the fields of a record about it, for that caller:
-    .facts is (fd_kind, target, flags)."""
+    """A file descriptor of this process, and its Facts."""
 
     def __init__(self, name, fd, facts=None):
         self.name = name
         self.fd = fd
         self.facts = facts
 
-    def as_seen_by(self, caller):
-        return self.facts or target_of(os.getpid(), self.fd, caller)
+    def known(self):
+        return self.facts or target_of(os.getpid(), self.fd)
 
 
 class Fds:
@@ -107,15 +106,15 @@ def parse(line):
 
 def expectation(said, nstype, facts, caller, abi, comm):
     """Returns the expected record of a call, from the caller's log and the facts about fd."""
-    fd_kind, target, flags = facts
     expected = {
         "v": 1, "event": "setns", "abi": abi, "pid": said["tgid"], "tid": said["tid"],
         "ppid": said["ppid"], "ns_pid": said["ns_pid"], "ns_tid": said["ns_tid"], "comm": comm,
         "cap_effective": f"{said['caps']:016x}",
-        "fd": said["fd"], "fd_kind": fd_kind, "nstype": nstype & 0xffffffff,
-        "nstype_names": kind_names(nstype), "target": target,
+        "fd": said["fd"], "fd_kind": facts.fd_kind, "nstype": nstype & 0xffffffff,
+        "nstype_names": kind_names(nstype), "target": facts.as_target(nstype, caller),
         "caller_userns": caller.as_caller(), "before": said["before"],
     }
+    flags = facts.flags(nstype, said["before"], caller, said["ret"])
     expected.update(outcome(expected, flags, said["ret"], said["after"], said["caps_after"],
                             said["moved"]))
     return expected
@@ -139,7 +138,7 @@ def attempt(tries, *preparations, caller=HOST, program=CALLS, fds=()):
     """Makes all calls, each in a child. Returns observations. preparations: words for fd_matrix.c;
     fds: the descriptors that these need; caller: the user namespace in which they end."""
     tries = list(tries)
-    told = [each.target.as_seen_by(caller) for each in tries]
+    told = [each.target.known() for each in tries]
     words = [program, *preparations, "--"]
     for each in tries:
         words += [each.way, each.fd, each.nstype]
@@ -177,18 +176,6 @@ def is_open(fd):
     except (OSError, OverflowError):
         return False
     return True
-
-
-# ---- processes about which /proc does not know everything ----
-
-def process_facts(pid, caller=HOST, owner=None):
-    """Returns the facts about a pidfd whose process has no namespaces any more. owner: None, or a UserNs."""
-    target = {"type": None, "inum": None, "id": None, "owner": None, "relation": None,
-              "pid": pid, "links": None}
-    flags = set()
-    if owner is not None:
-        flags = relate(target, owner, caller)
-    return "pidfd", target, flags
 
 
 # ---- scenes: each makes calls, and returns observations ----

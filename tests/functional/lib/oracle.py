@@ -3,17 +3,21 @@
 call, /proc is read and its file descriptor is queried with the NS_GET_* ioctls. The module is
 not involved."""
 
+import ctypes
 import errno
 import fcntl
+import glob
 import os
+import re
+import struct
 
 from actors import Actor
 from guest import must
-from namespaces import (LINKS, NS_GET_NSTYPE, UserNs, id_of, kind_names, links_of, status_of,
+from namespaces import (ALL_KINDS, LINKS, NS_GET_NSTYPE, UserNs, id_of, kind_names, links_of, status_of,
                         tgid_of)
 from tap import Skip
 
-FLAGS = ["denied", "to-init", "upward", "userns-cross", "caps-gained", "raced", "ret-unknown",
+FLAGS = ["denied", "to-init", "targets-init", "upward", "userns-cross", "caps-gained", "raced", "ret-unknown",
          "kernel-compat", "root-moved", "selftest"]
 UNSET = 0xffffffff
 INITIAL = links_of(1)
@@ -51,57 +55,181 @@ def fdinfo_of(pid, fd):
         return None
 
 
-def target_of(pid, fd, caller):
-    """Returns fd_kind, target and the flags that follow from them."""
+# The links that a join of a kind moves, and the one that a process behind a pidfd lends.
+MOVES = {"pid": ["pid_for_children"], "time": ["time", "time_for_children"]}
+RELEASE = tuple(int(word) for word in re.findall(r"\d+", os.uname().release)[:2])
+HAS_COOKIES, HAS_PIDFS = RELEASE >= (5, 12), RELEASE >= (6, 9)
+
+
+class Step:
+    """A namespace that a call may ask for: .kind .inum .owner (None: the initial user namespace
+    has none) .judged (the user namespace whose place counts: the owner, or itself)"""
+
+    def __init__(self, kind, fd):
+        self.kind = kind
+        self.inum = os.fstat(fd).st_ino
+        self.owner = UserNs.that_owns(fd)
+        self.judged = UserNs(fd) if kind == "user" else self.owner
+
+    @classmethod
+    def of_path(cls, kind, path):
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            return cls(kind, fd)
+        finally:
+            os.close(fd)
+
+    def leads_elsewhere(self, before):
+        return any(before[link] != self.inum for link in MOVES.get(self.kind, [self.kind]))
+
+    def is_initial(self):
+        return self.inum == INITIAL[self.kind]
+
+    def height(self, caller):
+        """Sorts the one that counts first: the highest owner, then what crosses most."""
+        crossing = ["ancestor", "unrelated", "descendant", "same"]
+        return (self.owner.level if self.owner else -1,
+                crossing.index(self.judged.seen_from(caller)))
+
+
+class Facts:
+    """What a file descriptor names: .fd_kind .target (without owner and relation) .steps
+    .magic (of the file system of another file)"""
+
+    def __init__(self, fd_kind, target=None, steps=(), magic=None):
+        self.fd_kind = fd_kind
+        self.target = target
+        self.steps = list(steps)
+        self.magic = magic
+
+    def asked(self, nstype):
+        """Returns the steps that a call with this type asks for."""
+        if self.fd_kind == "nsfs":
+            step, = self.steps
+            return [step] if kind_names(nstype) in ([], [step.kind]) and not unknown(nstype) else []
+        kinds = [] if unknown(nstype) else kind_names(nstype)
+        return [step for step in self.steps if step.kind in kinds]
+
+    def as_target(self, nstype, caller):
+        if self.target is None:
+            return None
+        judged = self.steps if self.fd_kind == "nsfs" else self.asked(nstype)
+        first = min(judged, key=lambda step: step.height(caller), default=None)
+        owner, relation = None, None
+        if first:
+            owner = first.owner.as_owner() if first.owner else None
+            relation = first.judged.seen_from(caller)
+        return dict(self.target, owner=owner, relation=relation)
+
+    def flags(self, nstype, before, caller, ret):
+        """Returns the flags of the namespaces that were asked for."""
+        steps = [step for step in self.asked(nstype) if step.leads_elsewhere(before)]
+        flags = {"targets-init"} if any(step.is_initial() for step in steps) else set()
+        if not steps and self.fd_kind == "pidfd" and -ret in (errno.EPERM, errno.EACCES):
+            # None of them leads elsewhere, and still the process was refused.
+            steps = self.asked(nstype)
+        relations = {step.judged.seen_from(caller) for step in steps}
+        flags |= {"upward"} if "ancestor" in relations else set()
+        flags |= {"userns-cross"} if relations - {"same"} else set()
+        return flags
+
+
+def unknown(nstype):
+    """Returns the bits that are no kind of namespace."""
+    return nstype & 0xffffffff & ~ALL_KINDS
+
+
+def blank(**known):
+    target = dict.fromkeys(("type", "inum", "id", "owner", "relation", "pid", "pid_id", "userns",
+                            "links", "cgroup_id"))
+    target.update(known)
+    return target
+
+
+def magic_of(path):
+    """Returns the type of the file system, as fstatfs(2) reports it."""
+    fd = os.open(path, os.O_PATH)
+    words = ctypes.create_string_buffer(256)
+    try:
+        if ctypes.CDLL(None, use_errno=True).fstatfs(fd, words):
+            raise OSError(ctypes.get_errno(), "fstatfs")
+    finally:
+        os.close(fd)
+    return struct.unpack_from("q", words)[0]
+
+
+def target_of(pid, fd):
+    """Returns the Facts about a descriptor of a process."""
     info = fdinfo_of(pid, fd)
     if info is None or int(info["flags"], 8) & os.O_PATH:
-        return "none", None, set()
-    target = {"type": None, "inum": None, "id": None, "owner": None, "relation": None,
-              "pid": None, "links": None}
+        return Facts("none")
+    path = f"/proc/{pid}/fd/{fd}"
     if "Pid" in info:
-        return ("pidfd",) + process_of(int(info["Pid"]), caller, target)
+        return process_of(int(info["Pid"]), path)
+    other = Facts("other", magic=magic_of(path))
     try:
-        copy = os.open(f"/proc/{pid}/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK)
+        copy = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
-        return "other", None, set()
+        return other
     try:
-        kind = fcntl.ioctl(copy, NS_GET_NSTYPE)
-        target["type"], = kind_names(kind)
-        target["inum"] = os.fstat(copy).st_ino
-        target["id"] = id_of(copy)
-        owner = UserNs.that_owns(copy)
+        kind, = kind_names(fcntl.ioctl(copy, NS_GET_NSTYPE))
+        step = Step(kind, copy)
+        userns = step.judged.as_owner() if kind == "user" else None
+        number = net_id_of(copy) if kind == "net" else id_of(copy)
+        return Facts("nsfs", blank(type=kind, inum=step.inum, id=number, userns=userns), [step])
     except OSError as error:
         if error.errno != errno.ENOTTY:
             raise
-        return "other", None, set()
+        return other
     finally:
         os.close(copy)
-    return "nsfs", target, relate(target, owner, caller)
 
 
-def process_of(process, caller, target):
+class Cookie:
+    """Equals the id of any network namespace. Only a socket in it reports its cookie, and a call
+    to get there would be recorded. nsids.py compares the ids themselves."""
+
+    def __eq__(self, other):
+        return isinstance(other, str) and other.isdigit() and int(other) > 0
+
+    def __repr__(self):
+        return "a cookie"
+
+
+def net_id_of(fd):
+    number = id_of(fd)
+    return Cookie() if number is None and HAS_COOKIES else number
+
+
+def process_of(process, path):
     if process < 0:
-        return target, set()
-    target["pid"] = process
+        return Facts("pidfd", blank())
     try:
-        target["links"] = links_of(process)
-        owner = UserNs.of_path(f"/proc/{process}/ns/user")
+        steps = [Step.of_path(kind, f"/proc/{process}/ns/{kind}") for kind in kind_names(ALL_KINDS)]
+        userns = next(step for step in steps if step.kind == "user").judged
+        return Facts("pidfd", blank(links=links_of(process), **attributes(process, path, userns)),
+                     steps)
     except OSError:
         raise Skip("the target ended too early")
-    return target, relate(target, owner, caller)
 
 
-def relate(target, owner, caller):
-    if owner is None:
-        return {"upward", "userns-cross"} if caller.level else set()
-    target["owner"] = owner.as_owner()
-    target["relation"] = owner.seen_from(caller)
-    flags = set()
-    if target["relation"] == "ancestor":
-        flags.add("upward")
-    if target["relation"] != "same":
-        flags.add("userns-cross")
-    return flags
+def attributes(pid, path, userns):
+    """Returns what remains of a process until it is reaped. path: of a pidfd; userns: a UserNs,
+    None once it is reaped."""
+    known = {"pid": pid, "pid_id": pid_id_of(path)}
+    if userns:
+        known.update(userns=userns.as_owner(), cgroup_id=cgroup_id_of(pid, pid))
+    return known
+
+
+def pid_id_of(path):
+    """Returns the id of the process that a pidfd names, None before Linux 6.9."""
+    return str(os.stat(path).st_ino) if HAS_PIDFS else None
+
+
+def ended_process(pid, fd, userns=None):
+    """Returns the Facts about a pidfd whose process has no namespaces any more."""
+    return Facts("pidfd", blank(**attributes(pid, f"/proc/self/fd/{fd}", userns)))
 
 
 def place_of(pid, tid, name):
@@ -170,6 +298,25 @@ def ids_of(status):
     return ids
 
 
+def sharing(expected, pid, tid):
+    """Returns the counts on which a join of a user, mount or time namespace depends."""
+    if expected["fd_kind"] == "none" or (expected["fd_kind"] == "nsfs" and
+                                         expected["target"]["type"] not in ("user", "mnt", "time")):
+        return {"threads": None, "fs_users": None}
+    everybody = [int(task) for group in glob.glob("/proc/[0-9]*/task/[0-9]*")
+                 for task in [group.rsplit("/", 1)[1]]]
+    sharers = [task for task in everybody if task == tid or shares_fs(task, tid)]
+    return {"threads": len(os.listdir(f"/proc/{pid}/task")), "fs_users": len(sharers)}
+
+
+def shares_fs(one, other):
+    """Compares the directories of two tasks by kcmp(2)."""
+    done = ctypes.CDLL(None, use_errno=True).syscall(312, one, other, 3, 0, 0)
+    if done < 0 and ctypes.get_errno() != errno.ESRCH:
+        raise OSError(ctypes.get_errno(), "kcmp")
+    return done == 0
+
+
 def watch(actor, nstype, abi="x86_64"):
     """One call of a talking actor: the expected record, and its clocks."""
     tid, fd = actor.expect("ready")
@@ -178,7 +325,7 @@ def watch(actor, nstype, abi="x86_64"):
     pid = tgid_of(tid)
     status = status_of(pid, tid)
     caller = UserNs.of_path(f"/proc/{pid}/task/{tid}/ns/user")
-    fd_kind, target, flags = target_of(pid, fd, caller)
+    facts = target_of(pid, fd)
     with open(f"/proc/{pid}/task/{tid}/comm") as comm:
         name = comm.read()[:-1]
     expected = {
@@ -190,11 +337,13 @@ def watch(actor, nstype, abi="x86_64"):
         "loginuid": number_in(f"/proc/{pid}/task/{tid}/loginuid"),
         "sessionid": number_in(f"/proc/{pid}/task/{tid}/sessionid"),
         "cgroup_id": cgroup_id_of(pid, tid),
-        "fd": fd, "fd_kind": fd_kind, "nstype": nstype & 0xffffffff,
-        "nstype_names": kind_names(nstype), "target": target,
+        "fd": fd, "fd_kind": facts.fd_kind, "nstype": nstype & 0xffffffff,
+        "nstype_names": kind_names(nstype), "target": facts.as_target(nstype, caller),
+        "fs_magic": facts.magic,
         "caller_userns": caller.as_caller(), "before": links_of(pid, tid),
     }
     expected.update(ids_of(status))
+    expected.update(sharing(expected, pid, tid))
     clocks = {"start_ticks": start_ticks_of(pid)}
     places = places_of(pid, tid)
 
@@ -205,6 +354,7 @@ def watch(actor, nstype, abi="x86_64"):
     after = links_of(pid, tid)
     caps = status_of(pid, tid)["CapEff"]
     moved = what_moved(places, places_of(pid, tid))
+    flags = facts.flags(nstype, expected["before"], caller, ret)
     expected.update(outcome(expected, flags, ret, after, int(caps, 16), moved))
     actor.go()
     return expected, clocks

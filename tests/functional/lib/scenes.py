@@ -11,7 +11,7 @@ _scenes = []
 
 
 def scene(name, **claims):
-    """Registers a scene. claims: what its first record must hold for the scene to be what its
+    """Registers a scene. claims: what its last record must hold for the scene to be what its
     name says; the test that compares the records decides how they are checked."""
     def register(function):
         _scenes.append((name, function, claims))

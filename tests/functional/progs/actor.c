@@ -19,6 +19,7 @@
  *
  *	fork | thread	continue in a child, or in a second thread
  *	spawn		start a child that lives as long as we do
+ *	sharer		likewise, but it shares root and working directory
  *	unshare KINDS	CLONE_NEW* bits
  *	map		become root of the new user namespace
  *	setuid R E S F | setgid R E S F | loginuid UID | comm NAME | pin CPU
@@ -192,9 +193,10 @@ static void in_child(void)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 96);
 }
 
-static void spawn(void)
+/* @shared: CLONE_FS, or 0 */
+static void spawn(unsigned long shared)
 {
-	pid_t child = fork();
+	pid_t child = syscall(SYS_clone, shared | SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (child < 0)
 		die("fork");
@@ -283,7 +285,9 @@ static void one(const char *verb)
 	} else if (!strcmp(verb, "fork")) {
 		in_child();
 	} else if (!strcmp(verb, "spawn")) {
-		spawn();
+		spawn(0);
+	} else if (!strcmp(verb, "sharer")) {
+		spawn(CLONE_FS);
 	} else if (!strcmp(verb, "thread")) {
 		pthread_t id;
 

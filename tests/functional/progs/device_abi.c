@@ -29,7 +29,7 @@ static void info_tells_what_it_is(void)
 	memset(&info, 0xee, sizeof(info));
 	EQ(ioctl(fd, SETNSMON_IOC_INFO, &info), 0);
 	EQ(info.abi_version, 1);
-	EQ(info.record_size, 360);
+	EQ(info.record_size, 408);
 	EQ(info.cpus, cpus);
 	EQ(info.ring_records, ring_records);
 	close(fd);
@@ -256,9 +256,9 @@ static void small_buffer_is_einval_and_loses_nothing(void)
 	FAILS(take(text, buf, 1), EINVAL);
 	FAILS(take(text, buf, 200), EINVAL);
 	FAILS(take(bin, buf, 1), EINVAL);
-	FAILS(take(bin, buf, 359), EINVAL);
+	FAILS(take(bin, buf, 407), EINVAL);
 	expect_record(bin, mark - 2);
-	FAILS(take(bin, buf, 359), EINVAL);
+	FAILS(take(bin, buf, 407), EINVAL);
 	expect_record(bin, mark - 1);
 	CHECK(take(text, buf, sizeof(buf)) > 400);
 	close(text);
@@ -309,9 +309,9 @@ static void bad_buffer_is_efault_and_loses_nothing(void)
 	FAILS(take(text, NULL, SETNSMON_LINE_MAX), EFAULT);
 	FAILS(take(text, page + 4096, SETNSMON_LINE_MAX), EFAULT);
 	FAILS(take(text, page + 4095, SETNSMON_LINE_MAX), EFAULT);
-	FAILS(take(bin, NULL, 360), EFAULT);
-	FAILS(take(bin, page + 4096 - 359, 4000), EFAULT);
-	FAILS(take(bin, (void *)1, 720), EFAULT);
+	FAILS(take(bin, NULL, 408), EFAULT);
+	FAILS(take(bin, page + 4096 - 407, 4000), EFAULT);
+	FAILS(take(bin, (void *)1, 816), EFAULT);
 	expect_line(text, mark - 1);
 	expect_record(bin, mark - 1);
 	expect_drained(text);
@@ -329,7 +329,7 @@ static void hole_in_the_buffer_splits_no_record(void)
 	struct setnsmon_record rec;
 
 	events(2);
-	EQ(take(bin, page + 4096 - 500, 4000), 360);
+	EQ(take(bin, page + 4096 - 500, 4000), 408);
 	memcpy(&rec, page + 4096 - 500, sizeof(rec));
 	EQ(rec.setns.fd, MARK + mark - 2);
 	expect_record(bin, mark - 1);
@@ -347,9 +347,9 @@ static void only_whole_records_are_read(void)
 	ssize_t len;
 
 	events(8);
-	EQ(take(bin, recs, 1000), 720);
-	EQ(take(bin, recs + 2, 1080), 1080);
-	EQ(take(bin, recs + 5, 1000000), 1080);
+	EQ(take(bin, recs, 1000), 816);
+	EQ(take(bin, recs + 2, 1224), 1224);
+	EQ(take(bin, recs + 5, 1000000), 1224);
 	for (int i = 0; i < 8; i++)
 		EQ(recs[i].setns.fd, MARK + first + i);
 	while ((len = take(text, buf, 3000)) > 0) {
@@ -371,7 +371,7 @@ static void readv_works(void)
 	struct iovec parts[2] = { { &recs[0], sizeof(recs[0]) }, { &recs[1], sizeof(recs[1]) } };
 
 	events(2);
-	EQ(readv(bin, parts, 2), 720);
+	EQ(readv(bin, parts, 2), 816);
 	EQ(recs[0].setns.fd, MARK + mark - 2);
 	EQ(recs[1].setns.fd, MARK + mark - 1);
 	close(bin);
@@ -383,7 +383,7 @@ static void record_is_complete(void)
 	struct setnsmon_record rec;
 
 	event();
-	EQ(take(bin, &rec, sizeof(rec)), 360);
+	EQ(take(bin, &rec, sizeof(rec)), 408);
 	EQ(rec.setns.pid, getpid());
 	EQ(rec.setns.ppid, getppid());
 	EQ(rec.setns.ret, -EBADF);

@@ -281,7 +281,7 @@ def memory():
 
 def check_memory(check, before, after):
     """Checks that no more memory is in use than before, less what such tests leave in the page cache and in the
-    kernel's own caches. The module's memory is in vmalloc (rings; 720 KiB for 2048 records), per CPU, or in kmalloc
+    kernel's own caches. The module's memory is in vmalloc (rings; 816 KiB for 2048 records), per CPU, or in kmalloc
     (readers; 8 KiB each)."""
     if os.path.exists("/sys/kernel/debug/kmemleak"):
         raise Skip("KASAN keeps what was freed for a while; here the harness asks kmemleak")

@@ -309,7 +309,7 @@ static void nudge(void)
 
 static size_t some_size(struct fuzzer *f)
 {
-	static const size_t sizes[] = { 0, 1, 359, 360, 361, 719, 720, 721, 900, 4095, 4096, ROOM };
+	static const size_t sizes[] = { 0, 1, 407, 408, 409, 815, 816, 817, 900, 4095, 4096, ROOM };
 
 	return one_in(f, 3) ? below(f, ROOM + 1) : sizes[below(f, sizeof(sizes) / sizeof(sizes[0]))];
 }
@@ -402,10 +402,10 @@ static void some_filter(struct fuzzer *f, struct setnsmon_filter *filter)
 		filter->error = errors[below(f, 3)];
 		break;
 	case 4:
-		filter->flags_any = draw(f) & 0x3ff;
+		filter->flags_any = draw(f) & 0x7ff;
 		break;
 	case 5:
-		filter->flags_none = draw(f) & 0x3ff;
+		filter->flags_none = draw(f) & 0x7ff;
 		break;
 	case 6:
 		filter->kinds = one_in(f, 2) ? CLONE_NEWUTS : CLONE_NEWNET;
