@@ -119,30 +119,6 @@ void reader_set_filter(struct reader *reader, const struct setnsmon_filter *filt
 	WRITE_ONCE(reader->pending, kept);
 }
 
-/*
- * Makes the record of the next event at @to, after one of the gap before it, if any. Returns
- * the end of what was made: @to if the event was overwritten meanwhile.
- */
-static __always_inline struct setnsmon_record *make_records(struct reader *reader,
-							    struct setnsmon_record *to)
-{
-	struct setnsmon_record *record = to;
-	struct merge_origin origin;
-	const u64 *words = merge_first(&reader->merge, &origin);
-
-	if (unlikely(origin.lost))
-		record++;
-	if (likely(words))
-		record_from_event(record, (const struct event *)words, origin.cpu);
-	if (unlikely(!merge_take(&reader->merge, &origin)))
-		return to;
-	if (unlikely(origin.lost)) {
-		record_from_gap(to, record, origin.lost);
-		reader->lost += origin.lost;
-	}
-	return record + 1;
-}
-
 /* Promises a record, before the merge moves on: see reader_ready(). */
 static __always_inline void promise_record(struct reader *reader)
 {
@@ -151,34 +127,39 @@ static __always_inline void promise_record(struct reader *reader)
 }
 
 /*
- * The same for a reader with a filter. An event that does not match leaves at most the gap
- * before it.
+ * Makes the record of the next event at @to, after one of the gap before it, if any. Returns
+ * the end of what was made: @to if the event was overwritten meanwhile. An event that does not
+ * match the filter leaves at most the gap. @filtered is a constant for the compiler. Without a
+ * filter, the caller has promised a record.
  */
-static struct setnsmon_record *make_matching(struct reader *reader, struct setnsmon_record *to)
+static __always_inline struct setnsmon_record *
+make_records(struct reader *reader, struct setnsmon_record *to, bool filtered)
 {
 	struct setnsmon_record *record = to;
 	struct merge_origin origin;
 	const struct event *event = (const struct event *)merge_first(&reader->merge, &origin);
 
-	if (event && !origin.lost && !prefilter_may_match(&reader->filter, event)) {
+	if (filtered && event && !origin.lost && !prefilter_may_match(&reader->filter, event)) {
 		reader->skipped += merge_take(&reader->merge, &origin);
 		return to;
 	}
-	promise_record(reader);
-	if (origin.lost)
+	if (filtered)
+		promise_record(reader);
+	if (unlikely(origin.lost))
 		record++;
-	if (event)
+	if (likely(event))
 		record_from_event(record, event, origin.cpu);
-	if (!merge_take(&reader->merge, &origin))
+	if (unlikely(!merge_take(&reader->merge, &origin)))
 		return to;
-	if (origin.lost) {
+	if (unlikely(origin.lost)) {
 		record_from_gap(to, record, origin.lost);
 		reader->lost += origin.lost;
 	}
-	if (filter_matches(&reader->filter, record))
-		return record + 1;
-	reader->skipped++;
-	return record;
+	if (filtered && !filter_matches(&reader->filter, record)) {
+		reader->skipped++;
+		return record;
+	}
+	return record + 1;
 }
 
 /*
@@ -234,7 +215,7 @@ static int fill_batch(struct reader *reader, unsigned int most)
 	while (to == reader->batch && (found = look(reader, true)) > 0) {
 		promise_record(reader);
 		do
-			to = make_records(reader, to);
+			to = make_records(reader, to, false);
 		while (to < limit && merge_within_watermark(&reader->merge));
 	}
 	reader->first = reader->batch;
@@ -252,7 +233,7 @@ static noinline int fill_matching(struct reader *reader, unsigned int most, bool
 
 	while (to == reader->batch && left && (found = look(reader, patient)) > 0) {
 		do
-			to = make_matching(reader, to);
+			to = make_records(reader, to, true);
 		while (to < limit && --left && merge_within_watermark(&reader->merge));
 	}
 	reader->first = reader->batch;
