@@ -6,6 +6,8 @@
 #ifndef SETNSMON_LINKS_H
 #define SETNSMON_LINKS_H
 
+#include "kinds.h"
+
 #include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -46,6 +48,16 @@ extern u32 links_initial[SETNSMON_LINKS];
  */
 u32 links_after_join(u32 *after, const u32 *before, u32 kinds, u32 type, u32 inum,
 		     const u32 *links);
+
+/*
+ * Returns whether a caller with these links is in the namespace @inum of the kind @type, so that
+ * joining it moves nothing. A time namespace has two links, so for that it never says yes. Any
+ * context; the links may be overwritten meanwhile.
+ */
+static __always_inline bool links_are_in(const u32 *links, u32 type, u32 inum)
+{
+	return links[ns_kinds[__ffs(type)].moved] == inum && type != CLONE_NEWTIME;
+}
 
 /* Returns whether @inum is the initial namespace of that link. Any context. */
 static inline bool links_is_initial(unsigned int link, u32 inum)

@@ -56,23 +56,6 @@ static bool has_bit(u32 mask, u32 bit)
 	return !mask || (bit < 32 && mask >> bit & 1);
 }
 
-static bool result_matches(const struct setnsmon_filter *filter, const struct setnsmon_setns *call)
-{
-	u32 result = SETNSMON_RESULT_UNKNOWN;
-
-	if (call->has & SETNSMON_HAS_RET)
-		result = call->ret ? SETNSMON_RESULT_FAILED : SETNSMON_RESULT_OK;
-	if (filter->results && !(filter->results & result))
-		return false;
-	return !filter->error || call->ret == -(s32)filter->error;
-}
-
-static bool flags_match(const struct setnsmon_filter *filter, u32 flags)
-{
-	return (!filter->flags_any || flags & filter->flags_any) &&
-	       (flags & filter->flags_all) == filter->flags_all && !(flags & filter->flags_none);
-}
-
 static bool caller_matches(const struct setnsmon_filter *filter, const struct setnsmon_setns *call)
 {
 	if (filter->loginuid_count && !(call->has & SETNSMON_HAS_LOGINUID))
@@ -103,9 +86,10 @@ static bool call_matches(const struct setnsmon_filter *filter, const struct setn
 	u32 kinds = call->nstype | call->target_type | call->joined;
 
 	return has_bit(filter->classes, call->call_class) &&
-	       (!filter->kinds || filter->kinds & kinds) && result_matches(filter, call) &&
-	       flags_match(filter, call->flags) && caller_matches(filter, call) &&
-	       namespace_matches(filter, call);
+	       (!filter->kinds || filter->kinds & kinds) &&
+	       filter_has_result(filter, call->has & SETNSMON_HAS_RET, call->ret) &&
+	       filter_has_flags(filter, call->flags) && !(call->flags & filter->flags_none) &&
+	       caller_matches(filter, call) && namespace_matches(filter, call);
 }
 
 bool filter_matches(const struct setnsmon_filter *filter, const struct setnsmon_record *record)

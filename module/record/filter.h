@@ -25,6 +25,25 @@ static inline bool filter_in_range(u32 value, u32 first, u32 count)
 	return !count || value - first < count;
 }
 
+/* Returns whether a result matches. @known: the return was followed, and @ret is valid. */
+static inline bool filter_has_result(const struct setnsmon_filter *filter, bool known, s32 ret)
+{
+	u32 result = SETNSMON_RESULT_UNKNOWN;
+
+	if (known)
+		result = ret ? SETNSMON_RESULT_FAILED : SETNSMON_RESULT_OK;
+	if (filter->results && !(filter->results & result))
+		return false;
+	return !filter->error || (known && ret == -(s32)filter->error);
+}
+
+/* Returns whether these flags include those that a filter demands. */
+static inline bool filter_has_flags(const struct setnsmon_filter *filter, u32 flags)
+{
+	return (!filter->flags_any || flags & filter->flags_any) &&
+	       (flags & filter->flags_all) == filter->flags_all;
+}
+
 /* Returns whether @inum is one of these links. */
 static inline bool filter_in_links(u32 inum, const u32 *links)
 {

@@ -6,25 +6,12 @@
  */
 #include "record/prefilter.h"
 #include "arch/arch.h"
-#include "kinds.h"
+#include "capture/links.h"
 #include "record/filter.h"
 
 #include <linux/audit.h>
 #include <linux/bitops.h>
 #include <linux/errno.h>
-
-static bool result_may_match(const struct setnsmon_filter *filter, const struct event *event)
-{
-	bool tracked = READ_ONCE(event->form.tracked);
-	s32 ret = READ_ONCE(event->ret);
-	u32 result = SETNSMON_RESULT_UNKNOWN;
-
-	if (tracked)
-		result = ret ? SETNSMON_RESULT_FAILED : SETNSMON_RESULT_OK;
-	if (filter->results && !(filter->results & result))
-		return false;
-	return !filter->error || (tracked && ret == -(s32)filter->error);
-}
 
 /* The flags of namespaces that were asked for and that the caller is not in. */
 #define STEP_FLAGS (SETNSMON_FLAG_TARGETS_INIT | SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS)
@@ -38,8 +25,7 @@ static u32 impossible_steps(const struct event *event)
 
 	if (!(has & SETNSMON_HAS_TARGET_NS))
 		return has & SETNSMON_HAS_TARGET_LINKS ? 0 : STEP_FLAGS;
-	if (type && type != CLONE_NEWTIME &&
-	    READ_ONCE(event->before.links[ns_kinds[__ffs(type)].moved]) == READ_ONCE(target->inum))
+	if (type && links_are_in(event->before.links, type, READ_ONCE(target->inum)))
 		return STEP_FLAGS;
 	if (READ_ONCE(target->form.relation) == SETNSMON_RELATION_SAME)
 		return SETNSMON_FLAG_UPWARD | SETNSMON_FLAG_USERNS_CROSS;
@@ -74,13 +60,9 @@ static u32 possible_flags(const struct event *event)
 
 static bool flags_may_match(const struct setnsmon_filter *filter, const struct event *event)
 {
-	u32 flags;
-
 	if (!(filter->flags_any | filter->flags_all))
 		return true;
-	flags = possible_flags(event);
-	return (!filter->flags_any || flags & filter->flags_any) &&
-	       (flags & filter->flags_all) == filter->flags_all;
+	return filter_has_flags(filter, possible_flags(event));
 }
 
 static bool caller_may_match(const struct setnsmon_filter *filter,
@@ -130,7 +112,7 @@ bool prefilter_may_match(const struct setnsmon_filter *filter, const struct even
 		return false;
 	if (filter->events && !(filter->events & BIT(SETNSMON_RECORD_SETNS)))
 		return false;
-	return result_may_match(filter, event) && flags_may_match(filter, event) &&
-	       caller_may_match(filter, &event->caller) && kinds_may_match(filter, event) &&
-	       namespace_may_match(filter, event);
+	return filter_has_result(filter, READ_ONCE(event->form.tracked), READ_ONCE(event->ret)) &&
+	       flags_may_match(filter, event) && caller_may_match(filter, &event->caller) &&
+	       kinds_may_match(filter, event) && namespace_may_match(filter, event);
 }

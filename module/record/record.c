@@ -318,8 +318,7 @@ static __always_inline u32 add_target_flags(u32 flags, const struct setnsmon_set
 {
 	if (unlikely(has & SETNSMON_HAS_TARGET_LINKS))
 		return flags_of_step(call, event, has, flags);
-	if (!type || (likely(call->before[ns_kinds[__ffs(type)].moved] == call->target_inum) &&
-		      type != CLONE_NEWTIME))
+	if (!type || likely(links_are_in(call->before, type, call->target_inum)))
 		return flags;
 	return flags_of_step(call, event, has, flags);
 }
