@@ -126,7 +126,7 @@ static void add_cpu(u32 cpu)
 	int class;
 
 	cpus[cpu].own.cpu = cpu;
-	for (class = 0; class < RING_CLASSES; class++)
+	for (class = 0; class < RING_CLASSES; class ++)
 		ring_init(&cpus[cpu].own.rings[class], zeroed(ring_bytes(RECORDS, WORDS)), RECORDS,
 			  WORDS);
 	set.cpus[set.count] = &cpus[cpu].own;
@@ -158,7 +158,7 @@ static void done(void)
 	int class;
 
 	for (cpu = 0; cpu < cpu_count; cpu++)
-		for (class = 0; class < RING_CLASSES; class++)
+		for (class = 0; class < RING_CLASSES; class ++)
 			free(cpus[cpu].own.rings[class].slots);
 	free(cpus);
 	free(set.cpus);
@@ -603,7 +603,8 @@ static void sought_equal_stamps(void)
 	done();
 }
 
-/* Entries that were overwritten between two classes may be earlier or later, so they do not count. */
+/* Entries that were overwritten between two classes may be earlier or later, so they do not count.
+ */
 static void sought_in_a_gap(void)
 {
 	make(1);
@@ -1211,52 +1212,45 @@ static void *seeking_reader(void *arg)
 	return NULL;
 }
 
-static void threads_and_seeks(void)
+/* Runs a reader beside four writers. */
+static void read_beside_writers(void *(*read)(void *), struct tally *tally)
 {
 	pthread_t writers[CPUS], reader;
-	struct tally tally = { .read = 0 };
 	u32 cpu;
 
 	make(CPUS);
 	free_merge();
 	new_merge(real_clock);
 	stop = false;
-	pthread_create(&reader, NULL, seeking_reader, &tally);
+	pthread_create(&reader, NULL, read, tally);
 	for (cpu = 0; cpu < CPUS; cpu++)
 		pthread_create(&writers[cpu], NULL, writer, &cpus[cpu]);
 	for (cpu = 0; cpu < CPUS; cpu++)
 		pthread_join(writers[cpu], NULL);
 	smp_store_release(&stop, true);
 	pthread_join(reader, NULL);
+	EQ(tally->torn, 0);
+	EQ(tally->unordered, 0);
+	EQ(tally->wrong_loss, 0);
+}
+
+static void threads_and_seeks(void)
+{
+	struct tally tally = { .read = 0 };
+
+	read_beside_writers(seeking_reader, &tally);
 	CHECK(tally.read > 0);
-	EQ(tally.torn, 0);
-	EQ(tally.unordered, 0);
-	EQ(tally.wrong_loss, 0);
 	done();
 }
 
 static void threads(void)
 {
-	pthread_t writers[CPUS], reader;
 	struct tally tally = { .read = 0 };
 	u32 cpu;
 
-	make(CPUS);
-	free_merge();
-	new_merge(real_clock);
-	stop = false;
-	pthread_create(&reader, NULL, merging_reader, &tally);
-	for (cpu = 0; cpu < CPUS; cpu++)
-		pthread_create(&writers[cpu], NULL, writer, &cpus[cpu]);
-	for (cpu = 0; cpu < CPUS; cpu++)
-		pthread_join(writers[cpu], NULL);
-	smp_store_release(&stop, true);
-	pthread_join(reader, NULL);
+	read_beside_writers(merging_reader, &tally);
 	printf("# %u writers: %" PRIu64 " read, %" PRIu64 " lost\n", CPUS, tally.read, tally.lost);
 	EQ(tally.read + tally.lost, (u64)CPUS * ENTRIES);
-	EQ(tally.torn, 0);
-	EQ(tally.unordered, 0);
-	EQ(tally.wrong_loss, 0);
 	CHECK(tally.read > CPUS * RECORDS);
 	for (cpu = 0; cpu < CPUS; cpu++)
 		EQ(tally.next[cpu], ENTRIES);
@@ -1265,10 +1259,8 @@ static void threads(void)
 
 static const struct tap_case cases[] = {
 	{ "without entries there is nothing to take", nothing_written },
-	{ "entries come in the order of their stamps, over all CPUs and classes",
-	  order_of_stamps },
-	{ "entries of one CPU with equal stamps come in the order of their numbers",
-	  equal_stamps },
+	{ "entries come in the order of their stamps, over all CPUs and classes", order_of_stamps },
+	{ "entries of one CPU with equal stamps come in the order of their numbers", equal_stamps },
 	{ "an entry stamped at or after the watermark waits", watermark },
 	{ "entries written after a look wait for the next look", next_look },
 	{ "240 CPUs", many_cpus },
@@ -1293,8 +1285,7 @@ static const struct tap_case cases[] = {
 	{ "an entry overwritten while it is read is discarded and counted as lost",
 	  overwritten_while_read },
 	{ "a begun entry overwrites the oldest one", overwritten_by_a_begun_entry },
-	{ "an entry overwritten before it is read is not offered",
-	  overwritten_before_it_is_read },
+	{ "an entry overwritten before it is read is not offered", overwritten_before_it_is_read },
 	{ "the next entry may be overwritten while the reader moves on to it",
 	  next_one_overwritten },
 	{ "an entry that replaces a lost one waits for its own watermark",
