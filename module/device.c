@@ -78,7 +78,7 @@ static int device_release(struct inode *inode, struct file *file)
 /*
  * put_binary() and put_text() deliver the next records. They return the number of bytes, 0 if
  * there is no record now, -EINVAL, -EFAULT or -ENOMEM. With a filter they may return -EAGAIN:
- * many records were skipped, and others who wait for the lock get a turn.
+ * many records were skipped, and other tasks that wait for the lock get a turn.
  */
 
 static ssize_t put_binary(struct reader *reader, char __user *buf, size_t room)
@@ -311,7 +311,7 @@ static long ioctl_seek(struct open_file *open, void __user *arg)
 }
 
 /*
- * Found by their number. Size and direction must be those of @cmd. @wakes: it may make records
+ * Looked up by number. Size and direction must be those of @cmd. @wakes: it may make records
  * readable again for others waiting on this file.
  */
 static const struct {

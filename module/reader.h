@@ -19,7 +19,7 @@
 #define READER_SMALL_BATCH 10
 #define READER_FEW_CPUS	   (3 * CHUNK_CURSORS)
 
-/* Events that a filter may skip before others who wait for the reader get a turn. */
+/* Events that a filter may skip before other tasks that wait for the reader get a turn. */
 #define READER_SKIPS 1024
 
 /**

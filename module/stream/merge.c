@@ -177,7 +177,7 @@ static void cursor_move_to_oldest(struct cpu_cursor *cursor)
 
 /*
  * Starts with the first entry from where the cursor was moved in each ring, or with number
- * @next if there is none. Looks again until no earlier entry is found: after we looked at an
+ * @next if none exists. Looks again until no earlier entry is found: after we looked at an
  * empty ring, it may have got its first entry, and then another ring the entry that we found.
  */
 static void cursor_start(struct cpu_cursor *cursor, u64 next)

@@ -79,7 +79,7 @@ finds_a_wrong_size()
 	! gcc -std=gnu11 -fsyntax-only -I../../include/uapi "$scratch/claims.c" 2>/dev/null
 }
 
-# What it does not understand stops it
+# It stops at anything that it does not understand
 refuses()
 {
 	{ cat "$header"; echo 'int wrong;'; } >"$scratch/wrong.h"

@@ -40,7 +40,7 @@ const struct description descriptions[] = {
 	{ "sessionid", "Session of that login" },
 	{ "cgroup_id", "Inode number of the caller's directory in the unified cgroup hierarchy" },
 	{ "fd", "First argument of the call" },
-	{ "fd_kind", "What the file descriptor was at entry" },
+	{ "fd_kind", "Kind of the file descriptor at entry" },
 	{ "nstype", "Second argument of the call" },
 	{ "nstype_names", "The kinds of namespace in nstype" },
 	{ "fs_magic", "If fd named neither a namespace nor a process: type of its file system" },

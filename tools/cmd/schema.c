@@ -151,7 +151,7 @@ static void put_required(const struct field *f, const struct field *end, bool wh
 	fputs("\"additionalProperties\": false\n", stdout);
 }
 
-/* What the reader adds to a record beside its fields: see sink/json.h. */
+/* Writes the members that the reader adds to a record: see sink/json.h. */
 static void put_added(const struct field *f, unsigned int depth)
 {
 	if (!strcmp(f->path, "boot_ns")) {

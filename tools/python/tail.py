@@ -20,7 +20,7 @@ def counters(device):
 
 def records_in(data, size):
     """Yields each Record in data that was read in binary format from a device whose records have
-    this size. What the device lacks is zero, and what this file does not know is left out."""
+    this size. Members that the device lacks are zero, and members that this file does not know are left out."""
     for at in range(0, len(data), size):
         known = data[at:at + min(size, ctypes.sizeof(Record))]
         yield Record.from_buffer_copy(known.ljust(ctypes.sizeof(Record), b"\0"))

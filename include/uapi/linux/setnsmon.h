@@ -96,7 +96,7 @@
  *   - read(2) returns records that match, and gaps. It waits, or fails with EAGAIN, if all
  *     records made until then were skipped.
  *   - poll(2) skips as well, so it reports POLLIN if there is a record that matches, or a gap.
- *     It may also do so if there is none: while another thread reads the same file, or if
+ *     It may also do so without such a record: while another thread reads the same file, or if
  *     many records are to be skipped. A read then skips them.
  *   - The filter takes effect with the next read, for all records that were not delivered
  *     yet. Records that an earlier filter has skipped do not come back, except after a seek.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """The filter of an open file: every member, exact sums during floods, and the reader that uses it; filtering.c has the
-system calls. What a filter must let through follows from what the actors did, not from what another reader gets."""
+system calls. The actors' own log, not another reader, decides which records a filter must let through."""
 
 import collections
 import contextlib
@@ -220,7 +220,7 @@ def sums(check):
     check.eq(their_counts["skipped"], 0, "skipped by the other")
     check.eq({line["comm"] for line in mine if line["event"] == "setns"}, {"entry"}, "names")
     check.eq(came["setns"], made, "entries: their rings were never full")
-    # What one reader skipped is what the other got, or lost
+    # The other reader got or lost every record that this one skipped
     plain = {(int(line["cpu"]), int(line["seq"])) for line in theirs if line.get("comm") == "plain"}
     entries = {(int(line["cpu"]), int(line["seq"])) for line in theirs if line.get("comm") == "entry"}
     skipped = {(cpu, seq) for cpu in missing for seq in missing[cpu]}

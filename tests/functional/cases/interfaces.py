@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the package gives programmers, on a live device: the Python module and the example in C.
+"""The parts of the package for programmers, on a live device: the Python module and the example in C.
 
 The oracle is the reader's JSON, which other tests compare with /proc."""
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Makes the records in docs/samples: one of each kind, and one for each flag, as text and as JSON.
 
-Each scene says which flags its record must have. Those who run the guest compare the result with
+Each scene says which flags its record must have. The host compares the result with
 docs/samples (functional/judge), and tests/functional/samples puts it there."""
 
 import os

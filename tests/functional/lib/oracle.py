@@ -93,7 +93,7 @@ class Step:
 
 
 class Facts:
-    """What a file descriptor names: .fd_kind .target (without owner and relation) .steps
+    """The object that a file descriptor names: .fd_kind .target (without owner and relation) .steps
     .magic (of the file system of another file)"""
 
     def __init__(self, fd_kind, target=None, steps=(), magic=None):
