@@ -113,8 +113,9 @@ _qemu()
 {
 	local dir=$1 kernel=$2 initrd=$3 root=$4 words
 	shift 4
-	# An oops ends the guest at once. Stalls are tolerated for long, because the host may be busy.
-	words="console=ttyS0 loglevel=4 panic=-1 oops=panic tsc=reliable watchdog_thresh=30"
+	# An oops ends the guest at once. Stalls are tolerated for long, because the host may be busy. On a busy host
+	# no tick may arrive while the kernel tests its timer at boot, and then it panics (no_timer_check).
+	words="console=ttyS0 loglevel=4 panic=-1 oops=panic tsc=reliable no_timer_check watchdog_thresh=30"
 	words+=" rcupdate.rcu_cpu_stall_timeout=60 $APPEND"
 	# The machine must end when this script ends, for whatever reason
 	setpriv --pdeathsig TERM timeout --foreground --kill-after=5 "$TIME_LIMIT" \
