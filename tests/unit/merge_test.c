@@ -126,7 +126,7 @@ static void add_cpu(u32 cpu)
 	int class;
 
 	cpus[cpu].own.cpu = cpu;
-	for (class = 0; class < RING_CLASSES; class ++)
+	for (class = 0; class < RING_CLASSES; class++)
 		ring_init(&cpus[cpu].own.rings[class], zeroed(ring_bytes(RECORDS, WORDS)), RECORDS,
 			  WORDS);
 	set.cpus[set.count] = &cpus[cpu].own;
@@ -158,7 +158,7 @@ static void done(void)
 	int class;
 
 	for (cpu = 0; cpu < cpu_count; cpu++)
-		for (class = 0; class < RING_CLASSES; class ++)
+		for (class = 0; class < RING_CLASSES; class++)
 			free(cpus[cpu].own.rings[class].slots);
 	free(cpus);
 	free(set.cpus);
@@ -603,8 +603,7 @@ static void sought_equal_stamps(void)
 	done();
 }
 
-/* Entries that were overwritten between two classes may be earlier or later, so they do not count.
- */
+/* Entries that were overwritten between two classes may be earlier or later, so they do not count. */
 static void sought_in_a_gap(void)
 {
 	make(1);
@@ -1259,8 +1258,10 @@ static void threads(void)
 
 static const struct tap_case cases[] = {
 	{ "without entries there is nothing to take", nothing_written },
-	{ "entries come in the order of their stamps, over all CPUs and classes", order_of_stamps },
-	{ "entries of one CPU with equal stamps come in the order of their numbers", equal_stamps },
+	{ "entries come in the order of their stamps, over all CPUs and classes",
+	  order_of_stamps },
+	{ "entries of one CPU with equal stamps come in the order of their numbers",
+	  equal_stamps },
 	{ "an entry stamped at or after the watermark waits", watermark },
 	{ "entries written after a look wait for the next look", next_look },
 	{ "240 CPUs", many_cpus },
@@ -1285,7 +1286,8 @@ static const struct tap_case cases[] = {
 	{ "an entry overwritten while it is read is discarded and counted as lost",
 	  overwritten_while_read },
 	{ "a begun entry overwrites the oldest one", overwritten_by_a_begun_entry },
-	{ "an entry overwritten before it is read is not offered", overwritten_before_it_is_read },
+	{ "an entry overwritten before it is read is not offered",
+	  overwritten_before_it_is_read },
 	{ "the next entry may be overwritten while the reader moves on to it",
 	  next_one_overwritten },
 	{ "an entry that replaces a lost one waits for its own watermark",
