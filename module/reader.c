@@ -4,6 +4,7 @@
 #include "record/prefilter.h"
 #include "record/record.h"
 #include "stream/rings.h"
+#include "stream/wakeup.h"
 
 #include <linux/errno.h>
 #include <linux/sched/signal.h>
@@ -280,17 +281,23 @@ bool reader_ready(const struct reader *reader)
 }
 
 /*
- * An entry that is stamped just now waits for the next look. Its call may not have seen that
- * somebody waits, so the answer must not be no until a second look found nothing.
+ * The caller is woken for each entry that is published after it announced itself. The others are
+ * stamped no later than @now, so a look whose watermark passes @now was at all of them. A write
+ * that does not end keeps the watermark where it is. Nobody wakes the caller when it is given up,
+ * so it has to look again.
  */
 bool reader_finds(struct reader *reader)
 {
-	unsigned int looks = 2;
-	int err = 0;
+	struct merge *merge = &reader->merge;
+	u64 now = merge->clock();
 
-	while (!err && looks-- && !reader->pending && merge_has_entry(&reader->merge))
-		err = make_room(reader, 1) ?: fill_matching(reader, 1, false);
-	return err || reader_ready(reader);
+	if (reader->pending)
+		return true;
+	if (make_room(reader, 1) || fill_matching(reader, 1, false))
+		return true;
+	if (!reader->pending && merge->watermark <= now)
+		wakeup_later();
+	return reader->pending;
 }
 
 bool reader_is_past(const struct reader *reader, u64 boot_ns)

@@ -100,7 +100,8 @@ static inline bool reader_has_filter(const struct reader *reader)
 
 /*
  * Like reader_ready(), for a reader with a filter: skips events that do not match, READER_SKIPS
- * or a few more. May be true although all events that follow do not match.
+ * or a few more. The caller has announced itself by wakeup_await(). Returns true as well if there
+ * are more events than that, or if memory is short: a read finds out.
  */
 bool reader_finds(struct reader *reader);
 

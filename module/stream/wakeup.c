@@ -46,7 +46,7 @@
  * tests/model removes each barrier. T matters for readers in poll(2), which stay in the
  * queue. Readers in read(2) take the queue's lock.
  *
- * Only a call on its own CPU sets "requested", with preemption off, and only the timer
+ * Only a task on its own CPU sets "requested", with preemption off, and only the timer
  * clears it. Both irq_work and hrtimers allow another request before the interrupt came or
  * while the timer runs.
  *

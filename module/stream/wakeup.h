@@ -105,6 +105,17 @@ static __always_inline void wakeup_request(void)
 	}
 }
 
+/*
+ * Wakes all sleepers of all queues a little later: they wait for something that no call will
+ * announce. Any task may call it.
+ */
+static inline void wakeup_later(void)
+{
+	preempt_disable();
+	wakeup_request();
+	preempt_enable();
+}
+
 /* Wakes all sleepers of this queue immediately. May sleep. */
 void wakeup_now(struct wakeup_queue *queue);
 

@@ -396,6 +396,54 @@ static void poll_that_waits(void)
 	close(fd);
 }
 
+/* Counts, shared with a child. */
+struct counts {
+	atomic_ulong made, allowed;
+};
+
+/* A child makes calls that are skipped, as fast as it can, but never more than allowed. */
+static pid_t throttled_events(struct counts *counts)
+{
+	pid_t child = fork();
+
+	if (child)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		while (counts->made >= counts->allowed)
+			sched_yield();
+		syscall(SYS_setns, MARK, 0);
+		counts->made++;
+	}
+}
+
+/*
+ * Records appear between the looks of a poll all the time, but never more than the ring holds: a
+ * gap is reported at once.
+ */
+static void polls_beside_calls(void)
+{
+	struct counts *counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = filtered(O_NONBLOCK, &only_wanted), ready = 0;
+	long limit = now_ms() + 2000;
+	pid_t child = throttled_events(counts);
+
+	while (now_ms() < limit) {
+		counts->allowed = counts->made + ring_records / 4;
+		ready += is_ready(fd, 0);
+	}
+	EQ(ready, 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	CHECK(counts->made > 1000);
+	expect_drained(fd);
+	CHECK(skipped(fd) >= counts->made);
+	EQ(counters_of(fd).lost, 0);
+	munmap(counts, sizeof(*counts));
+	close(fd);
+}
+
 struct blocked {
 	pthread_t id;
 	int fd;
@@ -736,6 +784,7 @@ static const struct tap_case cases[] = {
 	{ "poll and epoll report a file as ready when a record matches, not before", readiness },
 	{ "a read that waits sleeps on until a record matches", blocking_read },
 	{ "and so does poll", poll_that_waits },
+	{ "a poll beside calls that are skipped does not report the file", polls_beside_calls },
 	{ "a filter can be changed while a read waits, by dup", changed_during_a_read },
 	{ "a flood that is skipped holds no read: a signal ends it, and O_NONBLOCK does",
 	  reads_in_a_flood },
