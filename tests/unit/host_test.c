@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the reader learns of its host: users, the time zone, the signing policy of the kernel.
+ * Tests how the reader finds the facts of its host: names of users, time zone, signing policy.
  */
 #define _GNU_SOURCE
 #include "base/diagnose.h"
@@ -9,7 +9,6 @@
 #include "reading.h"
 
 #include <limits.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -149,7 +148,6 @@ static void secure_boot_of_another_length_is_ignored(void)
 }
 
 static const struct tap_case cases[] = {
-#define CASE(name) { #name, name }
 	CASE(users_have_names_or_numbers),
 	CASE(unknown_time_zones_are_reported),
 	CASE(unsigned_modules_are_accepted),
@@ -159,11 +157,5 @@ static const struct tap_case cases[] = {
 
 int main(void)
 {
-	setenv("TZ", "UTC0", 1);
-	setenv("COLUMNS", "80", 1);
-	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
-		printf("1..0 # SKIP the locale C.UTF-8 is not installed\n");
-		return 0;
-	}
-	return tap_run(cases, ARRAY_SIZE(cases));
+	return run_cases(cases, ARRAY_SIZE(cases));
 }

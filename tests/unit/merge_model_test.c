@@ -34,7 +34,7 @@ static bool is_gone(u32 cpu, u64 seq)
 	return cpus[cpu].own.rings[entry->class].head >= entry->in_ring + RECORDS + 1;
 }
 
-/* Returns the least stamp of the entries that are held and unread, ~0 if there is none. */
+/* Returns the least stamp of the entries that are held and unread, or ~0. */
 static u64 least_stamp(void)
 {
 	u64 least = ~0ULL, seq;
@@ -141,7 +141,7 @@ static void skip_random(void)
 		next_seq[cpu] = written_on(cpu);
 }
 
-/* After a seek it is the first that is held and not earlier. */
+/* After a seek the next entry of each CPU is the first that is held and not earlier. */
 static void seek_random(void)
 {
 	u64 stamp = dice(4) ? now - dice(now < 400 ? now : 400) : dice(now + 1);

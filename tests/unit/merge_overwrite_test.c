@@ -102,22 +102,6 @@ static u64 ticking_clock(void)
 	return now += MERGE_SPIN_NS / 100;
 }
 
-static void begin_entry(u32 cpu, enum ring_class class, u64 stamp)
-{
-	u64 *words = ring_begin(&cpus[cpu].own.rings[class]);
-
-	words[0] = written_on(cpu);
-	words[1] = stamp;
-	words[2] = word_of(cpu, written_on(cpu), stamp);
-	words[3] = ~words[2];
-}
-
-static void commit_entry(u32 cpu, enum ring_class class)
-{
-	commit_begun(&cpus[cpu].own.rings[class]);
-	smp_store_release(&cpus[cpu].own.seq, written_on(cpu) + 1);
-}
-
 static void make_ticking(u32 count)
 {
 	make(count);
@@ -162,7 +146,7 @@ static void stalled_write(void)
 	done();
 }
 
-/* What the reader may have is what came before the watermark. */
+/* The reader may take the entries from before the watermark. */
 static void rewound_while_stalled(void)
 {
 	make_ticking(2);

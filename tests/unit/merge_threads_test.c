@@ -14,25 +14,27 @@ static void *commit_later(void *arg)
 	struct cpu *cpu = arg;
 
 	nanosleep(&(const struct timespec){ .tv_nsec = 20000000 }, NULL);
-	commit_begun(&cpu->own.rings[RING_PLAIN]);
-	smp_store_release(&cpu->own.seq, 1);
+	commit_entry(cpu - cpus, RING_PLAIN);
 	return NULL;
+}
+
+/* Begins a write stamped 5 beside an entry stamped 6. Returns the thread that ends the write. */
+static pthread_t begin_beside_an_entry(void)
+{
+	pthread_t committer;
+
+	make(2);
+	begin_entry(0, RING_PLAIN, 5);
+	write_at(1, RING_PLAIN, 6);
+	pthread_create(&committer, NULL, commit_later, &cpus[0]);
+	return committer;
 }
 
 /* The entry that is under way is stamped before the one that is there already. */
 static void write_under_way(void)
 {
-	pthread_t committer;
-	u64 *words;
+	pthread_t committer = begin_beside_an_entry();
 
-	make(2);
-	words = ring_begin(&cpus[0].own.rings[RING_PLAIN]);
-	words[0] = 0;
-	words[1] = 5;
-	words[2] = word_of(0, 0, 5);
-	words[3] = ~words[2];
-	write_at(1, RING_PLAIN, 6);
-	pthread_create(&committer, NULL, commit_later, &cpus[0]);
 	expect_entry(0, 0, 5, 0);
 	expect_entry(1, 0, 6, 0);
 	pthread_join(committer, NULL);
@@ -43,17 +45,8 @@ static void write_under_way(void)
 /* Likewise a seek: the entry is stamped before the time, so it must not come. */
 static void sought_during_a_write(void)
 {
-	pthread_t committer;
-	u64 *words;
+	pthread_t committer = begin_beside_an_entry();
 
-	make(2);
-	words = ring_begin(&cpus[0].own.rings[RING_PLAIN]);
-	words[0] = 0;
-	words[1] = 5;
-	words[2] = word_of(0, 0, 5);
-	words[3] = ~words[2];
-	write_at(1, RING_PLAIN, 6);
-	pthread_create(&committer, NULL, commit_later, &cpus[0]);
 	seek(6);
 	pthread_join(committer, NULL);
 	expect_entry(1, 0, 6, 0);

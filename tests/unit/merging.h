@@ -186,7 +186,7 @@ static inline bool take(struct taken *taken)
 	return merge_take(merge, &taken->origin) && words;
 }
 
-/* The next entry that is still held. Those overwritten since the last look are discarded. */
+/* Expects the next entry that is still held. Discards those overwritten since the last look. */
 static inline void expect_entry(u32 cpu, u64 seq, u64 stamp, u64 lost)
 {
 	struct taken taken = { .seq = 0 };
@@ -211,7 +211,7 @@ static inline void expect_none(void)
 	CHECK(!merge_within_watermark(merge));
 }
 
-/* None, not even one that waits for the clock. */
+/* Expects no entry, not even one that waits for the clock. */
 static inline void expect_end(void)
 {
 	expect_none();
@@ -227,6 +227,22 @@ static inline void seek(u64 stamp)
 static inline void commit_begun(struct ring *ring)
 {
 	ring_commit(ring, ring_slot(ring, ring->head) + 1);
+}
+
+static inline void begin_entry(u32 cpu, enum ring_class class, u64 stamp)
+{
+	u64 *words = ring_begin(&cpus[cpu].own.rings[class]);
+
+	words[0] = written_on(cpu);
+	words[1] = stamp;
+	words[2] = word_of(cpu, written_on(cpu), stamp);
+	words[3] = ~words[2];
+}
+
+static inline void commit_entry(u32 cpu, enum ring_class class)
+{
+	commit_begun(&cpus[cpu].own.rings[class]);
+	smp_store_release(&cpus[cpu].own.seq, written_on(cpu) + 1);
 }
 
 #endif /* SETNSMON_TESTS_MERGING_H */

@@ -12,7 +12,6 @@
 
 #include <fcntl.h>
 #include <linux/setnsmon.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -275,7 +274,6 @@ static void a_pipeline_reports_a_clock_that_fails(void)
 }
 
 static const struct tap_case cases[] = {
-#define CASE(name) { #name, name }
 	CASE(batches_of_other_sizes),
 	CASE(a_pipeline_feeds_two_sinks),
 	CASE(a_pipeline_ends_at_its_limit),
@@ -288,11 +286,5 @@ static const struct tap_case cases[] = {
 
 int main(void)
 {
-	setenv("TZ", "UTC0", 1);
-	setenv("COLUMNS", "80", 1);
-	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
-		printf("1..0 # SKIP the locale C.UTF-8 is not installed\n");
-		return 0;
-	}
-	return tap_run(cases, ARRAY_SIZE(cases));
+	return run_cases(cases, ARRAY_SIZE(cases));
 }

@@ -12,6 +12,7 @@
 
 #include <linux/sched.h>
 #include <linux/setnsmon.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -194,6 +195,21 @@ static inline void set_zone(const char *tz)
 {
 	setenv("TZ", tz, 1);
 	tzset();
+}
+
+/* The name of a case is that of its function. */
+#define CASE(name) { #name, name }
+
+/* Runs the cases where expected texts are those of UTC, 80 columns and UTF-8. */
+static inline int run_cases(const struct tap_case *cases, unsigned int count)
+{
+	set_zone("UTC0");
+	setenv("COLUMNS", "80", 1);
+	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
+		printf("1..0 # SKIP the locale C.UTF-8 is not installed\n");
+		return 0;
+	}
+	return tap_run(cases, count);
 }
 
 #endif /* SETNSMON_TESTS_READING_H */

@@ -12,7 +12,6 @@
 #include <limits.h>
 #include <linux/sched.h>
 #include <linux/setnsmon.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -436,7 +435,6 @@ static void utf8_is_strict(void)
 }
 
 static const struct tap_case cases[] = {
-#define CASE(name) { #name, name }
 	CASE(table_of_a_call),
 	CASE(table_of_targets),
 	CASE(table_of_results),
@@ -458,11 +456,5 @@ static const struct tap_case cases[] = {
 
 int main(void)
 {
-	setenv("TZ", "UTC0", 1);
-	setenv("COLUMNS", "80", 1);
-	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
-		printf("1..0 # SKIP the locale C.UTF-8 is not installed\n");
-		return 0;
-	}
-	return tap_run(cases, ARRAY_SIZE(cases));
+	return run_cases(cases, ARRAY_SIZE(cases));
 }
