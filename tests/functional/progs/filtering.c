@@ -396,54 +396,6 @@ static void poll_that_waits(void)
 	close(fd);
 }
 
-/* Counts, shared with a child. */
-struct counts {
-	atomic_ulong made, allowed;
-};
-
-/* A child makes calls that are skipped, as fast as it can, but never more than allowed. */
-static pid_t throttled_events(struct counts *counts)
-{
-	pid_t child = fork();
-
-	if (child)
-		return child;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
-		while (counts->made >= counts->allowed)
-			sched_yield();
-		syscall(SYS_setns, MARK, 0);
-		counts->made++;
-	}
-}
-
-/*
- * Records appear between the looks of a poll all the time, but never more than the ring holds: a
- * gap is reported at once.
- */
-static void polls_beside_calls(void)
-{
-	struct counts *counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int fd = filtered(O_NONBLOCK, &only_wanted), ready = 0;
-	long limit = now_ms() + 2000;
-	pid_t child = throttled_events(counts);
-
-	while (now_ms() < limit) {
-		counts->allowed = counts->made + ring_records / 4;
-		ready += is_ready(fd, 0);
-	}
-	EQ(ready, 0);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-	CHECK(counts->made > 1000);
-	expect_drained(fd);
-	CHECK(skipped(fd) >= counts->made);
-	EQ(counters_of(fd).lost, 0);
-	munmap(counts, sizeof(*counts));
-	close(fd);
-}
-
 struct blocked {
 	pthread_t id;
 	int fd;
@@ -526,21 +478,63 @@ static void changed_during_a_read(void)
 	close(fd);
 }
 
-static pid_t flood_of_events(void)
+/* Calls of a flood, shared with the process that makes them. */
+struct flood {
+	atomic_ulong made, allowed;
+};
+
+/* Starts a process that makes calls without end. With @flood, never more than are allowed. */
+static pid_t limited_flood(struct flood *flood)
 {
 	pid_t child = fork();
 
 	if (child)
 		return child;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;)
+	for (;;) {
+		while (flood && flood->made >= flood->allowed)
+			sched_yield();
 		syscall(SYS_setns, MARK, 0);
+		if (flood)
+			flood->made++;
+	}
+}
+
+static pid_t flood_of_events(void)
+{
+	return limited_flood(NULL);
 }
 
 static void end_flood(pid_t child)
 {
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
+}
+
+/*
+ * Records appear between the looks of a poll all the time, but never more than the ring holds: a
+ * gap is reported at once.
+ */
+static void polls_beside_calls(void)
+{
+	struct flood *flood = mmap(NULL, sizeof(*flood), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = filtered(O_NONBLOCK, &only_wanted), ready = 0;
+	long limit = now_ms() + 2000;
+	pid_t child = limited_flood(flood);
+
+	while (now_ms() < limit) {
+		flood->allowed = flood->made + ring_records / 4;
+		ready += is_ready(fd, 0);
+	}
+	EQ(ready, 0);
+	end_flood(child);
+	CHECK(flood->made > 1000);
+	expect_drained(fd);
+	CHECK(skipped(fd) >= flood->made);
+	EQ(counters_of(fd).lost, 0);
+	munmap(flood, sizeof(*flood));
+	close(fd);
 }
 
 static void on_alarm(int number)
